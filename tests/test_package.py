@@ -14,20 +14,8 @@ import fsm_agent
 from tests.distribution import ROOT, Distributions, Installation
 
 PACKAGE = ROOT / "fsm_agent"
-EXTRAS = {
-    "diagrams",
-    "redis",
-    "encryption",
-    "demo",
-    "tokens",
-    "postgres",
-    "http",
-    "mcp",
-    "llm",
-    "langchain",
-    "server",
-    "all",
-}
+EXTRAS = {"diagrams", "redis", "encryption", "demo", "tokens", "postgres", "http", "mcp", "llm", "langchain", "server",
+          "telemetry", "all"}  # fmt: skip
 #: the target of a link or of a picture
 LINK = re.compile(r"\]\(([^)]+)\)")
 

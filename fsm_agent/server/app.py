@@ -44,6 +44,7 @@ def application(gate: Gate, besides: Sequence[Route] = ()) -> Starlette:
         exception_handlers={HTTPException: _routing_problem},
         lifespan=_lifespan(services),
     )
+    app.state.access = gate.access
     app.router.redirect_slashes = False  # a redirect would lead to whatever host the request has named
     return app
 

@@ -96,19 +96,24 @@ class HttpProblem(Exception):
 def problem_of(error: FsmAgentError, *, is_conditional: bool = False) -> HttpProblem:
     """An error of ours as a problem. ``is_conditional`` says whether the request named a version that it is meant for:
     else a conflict with somebody faster is no failed precondition."""
-    status = _status_of(error, is_conditional=is_conditional)
-    kind = _WORDS.sub("-", type(error).__name__).lower()
-    return HttpProblem(status, kind, _detail_of(error, status), **_members_of(error))
+    status = status_of(type(error), is_conditional=is_conditional)
+    return HttpProblem(status, kind_name(type(error)), _detail_of(error, status), **_members_of(error))
 
 
-def _status_of(error: FsmAgentError, *, is_conditional: bool) -> int:
-    if isinstance(error, _OF_THE_SERVER):
+def status_of(error: type[FsmAgentError], *, is_conditional: bool = False) -> int:
+    """The status that tells of a class of errors."""
+    if issubclass(error, _OF_THE_SERVER):
         return 500
-    if isinstance(error, RunnerClosed):  # the server is being stopped
+    if issubclass(error, RunnerClosed):  # the server is being stopped
         return 503
-    if isinstance(error, (Conflict, UserConflict)) and not is_conditional:
+    if issubclass(error, (Conflict, UserConflict)) and not is_conditional:
         return 409
     return STATUSES[kind_of(error)]
+
+
+def kind_name(error: type[FsmAgentError]) -> str:
+    """What the kind of problem is called that tells of a class of errors."""
+    return _WORDS.sub("-", error.__name__).lower()
 
 
 def _detail_of(error: FsmAgentError, status: int) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.selection import ANYBODY, Selection, Tally
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged
-from fsm_agent.report.activity import Activity, Life, activity
+from fsm_agent.errors import DefinitionDamaged
+from fsm_agent.report.activity import Activity, activity
 from fsm_agent.report.coverage import Coverage, coverage
 from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.runtime.coverage import tally_agents
@@ -28,8 +29,8 @@ _OPEN_KEPT_S: Final = 1
 #: the newest agents, whose histories are read to tell how long agents stay in states
 SAMPLE: Final = 200
 _PAGE: Final = 1_000
-#: of one history
-_MOST_STEPS: Final = 1_000
+#: of all their histories together: to tell them takes a second or two
+_MOST_STEPS: Final = 20_000
 
 
 class KnownWorkflow(NamedTuple):
@@ -46,6 +47,10 @@ class Sample(NamedTuple):
     """What the newest agents of a workflow have done."""
 
     agents: int
+    #: whether there are no others
+    is_all: bool
+    #: agents that have another definition
+    others: int
     #: under its present definition
     coverage: Coverage
     #: ``None`` if there are no agents
@@ -116,10 +121,13 @@ class Statistics:
 
     async def _look(self, workflow: Workflow) -> Sample:
         page = await self._store.select(Selection(workflow=workflow.name), newest=True, limit=SAMPLE)
-        tally = await tally_agents(self._store, workflow, [head.id for head in page.heads])
-        lives = []
-        for head in page.heads:
-            with suppress(AgentNotFound, AgentDamaged):  # it may be gone by now, and `doctor` tells of it
-                lives.append(Life(workflow, await self._store.history(head.id, limit=_MOST_STEPS)))
+        heads = [head for head, steps in zip(page.heads, _sums(page.heads), strict=True) if steps <= _MOST_STEPS]
+        tally, lives = await tally_agents(self._store, workflow, [head.id for head in heads])
         told = activity(lives, now_ms=await self._store.now())
-        return Sample(len(lives), coverage(tally), told)
+        others = sum(head.definition != workflow.hash for head in heads)
+        return Sample(len(lives), page.next is None and len(heads) == len(page.heads), others, coverage(tally), told)
+
+
+def _sums(heads: Sequence[Head]) -> Iterator[int]:
+    """How many steps each agent has had, together with those before it."""
+    return accumulate(head.version for head in heads)

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,12 @@ from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.step import Step
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.server import event_stream
 from fsm_agent.server.api import stream as stream_module
 from fsm_agent.server.feed import Feed
 from fsm_agent.server.step_pages import StepPages
+from fsm_agent.server.token_file import TokenFile
+from fsm_agent.server.tokens import new_token
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.support.http_client import EventStream, HttpConnection, ServerEvent
@@ -412,3 +416,32 @@ async def test_namespaces_know_nothing_of_each_other(url: str) -> None:
             async with Runner(open_store(url, namespace="right")) as other:
                 await other.send(ID, "tick")
             assert await readers[1].versions(1) == [3]
+
+
+@on_loop
+async def test_a_token_that_is_revoked_ends_its_streams(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "_QUIET_S", 0.01)
+    monkeypatch.setattr(event_stream, "_BELIEVED_S", 0.0)
+    tokens, now = TokenFile(tmp_path / "tokens.json"), datetime.now(UTC)
+    ana, bob = (new_token(name, scopes=["read"], now=now) for name in ("ana", "bob"))
+    for made in (ana, bob):
+        tokens.add(made.token)
+    async with Runner(open_store(url)) as runner, serving(url, tokens=tokens) as served:
+        await born(runner)
+        streams = [served.stream(ID, Authorization=f"Bearer {made.secret}") for made in (ana, bob)]
+        async with streams[0], streams[1]:
+            readers = [Reader(stream) for stream in streams]
+            for reader in readers:
+                await reader.versions(1)
+            TokenFile(tmp_path / "tokens.json").revoke("ana")
+            while await readers[0].next():
+                pass
+            await runner.send(ID, "tick")
+            while (event := await readers[1].next()) and event.name == ":":
+                pass
+            assert event is not None
+            assert event.id == 2
+        async with served.stream(ID, last_id=1, Authorization=f"Bearer {ana.secret}") as stream:
+            assert stream.reply.status == 401

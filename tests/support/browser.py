@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 #: as systems call it
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+#: how long a page may take on a busy machine
+_PATIENCE_MS = 20_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 _AXE = Path(__file__).parents[1] / "npm/node_modules/axe-core/axe.min.js"
 
@@ -43,6 +47,25 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@contextmanager
+def quiet_page(
+    browser: Browser, *, dark: bool = False, width: int = 1_280, allowed: Collection[str] = (), **options: Any
+) -> Iterator[Page]:
+    """A page of a server, in a context of its own. When it is left, it must have said nothing to the console but lines
+    with something ``allowed`` in them; a policy that is broken says so there."""
+    height = 900 if width > 800 else 844
+    scheme: Literal["dark", "light"] = "dark" if dark else "light"
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
+    page, said = context.new_page(), list[str]()
+    page.set_default_timeout(_PATIENCE_MS)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    loud = [line for line in said if not any(part in line for part in allowed)]
+    assert not loud, loud
 
 
 def inaccessible(page: Page) -> list[str]:

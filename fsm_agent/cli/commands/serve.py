@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fsm_agent.cli.commands.run import checked_workflow
-from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, text
+from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, WholeNumber, text
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.input.token_path import token_path, tokens_option
 from fsm_agent.cli.logs import in_json, in_sentences
@@ -56,7 +56,7 @@ class ServeArguments:
 @click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Where to listen.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="Where to listen; 0 is a free one."
+    "--port", type=WholeNumber(0, 65_535), default=_PORT, show_default=True, help="Where to listen; 0 is a free one."
 )
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
 @click.option("--no-drive", is_flag=True, help="Leave it to other processes to drive agents.")
@@ -66,7 +66,7 @@ class ServeArguments:
 )
 @click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", help="A name that it has; repeatable.")
 @click.option(
-    "--rate", type=click.IntRange(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
+    "--rate", type=WholeNumber(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
 )
 @click.option("--metrics", is_flag=True, help="Serve /metrics for Prometheus, to tokens with the scope read.")
 @LOG_FORMAT

@@ -28,7 +28,7 @@ from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit
 
 _STYLES: Final = ("diagram.css", "forms.css", "agent.css")
-_SCRIPTS: Final = ("picture.js", "agent.js")
+_SCRIPTS: Final = ("agent.js",)
 
 
 async def agent(visit: Visit) -> Response:
@@ -85,6 +85,8 @@ def _live(visit: Visit, facts: Facts) -> dict[str, h.Attribute]:
         "data-shown": str(facts.head.version),
         "data-ended": facts.now.status in ENDED,
         "data-address": link(visit, facts),
+        "data-closed": visit.link("live", "closed", facts.now.id),
+        "data-standing": f"{facts.now.status} in {facts.now.state}",
         "data-stream": visit.link("v1", "agents", facts.now.id, "stream"),
         "data-tab": tab_of(visit, facts),
     }

@@ -1,46 +1,44 @@
-"""The list of agents: what is looked for stands in the address; agents that are parked can be let go on together."""
+"""The list of agents: what is looked for stands in the address; those that are parked can be chosen, to go on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import htpy as h
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.selection import Selection, Tally
 from fsm_agent.domain.summary import AgentPage, AgentSummary
-from fsm_agent.errors import FsmAgentError, Refused
 from fsm_agent.runtime.agent_lists import summaries
 from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import agent_link, moment, status_badge, workflow_link
+from fsm_agent.server.page.widgets import agent_link, damage_list, moment, status_badge, workflow_link
 from fsm_agent.server.tokens import Scope
 
 _PAGE: Final = 50
-#: characters of a question or an error that a row shows
-_LONGEST: Final = 120
 #: what can be looked for, beside the status
 _WANTED: Final = {"workflow": "Workflow", "state": "State", "user": "User", "label": "Label", "q": "Id"}
-_MOST_FOUND: Final = 50
+#: ids that are looked through for what else is wanted
+_MOST_FOUND: Final = 1_000
 
 
 async def agents(visit: Visit) -> Response:
     """``GET /agents``."""
-    wanted = {name: visit.query[name].strip() for name in ("status", *_WANTED) if visit.query.get(name, "").strip()}
+    wanted = _wanted(visit)
     found = await _found(visit, wanted)
-    counts = Counter[str]()
-    for each in await visit.service.statistics.tally():
-        counts[str(each.status)] += each.agents
     return page(
         visit,
         "Agents",
         h.h1["Agents"],
-        _statuses(visit, wanted, counts),
+        _statuses(visit, wanted, _counts(wanted, await visit.service.statistics.tally())),
         _filter(visit, wanted),
         _table(visit, found) if found.agents else _nobody(visit, wanted),
+        damage_list(found.damaged),
         _next(visit, wanted, found),
         place="agents",
         styles=("agents.css",),
@@ -48,38 +46,69 @@ async def agents(visit: Visit) -> Response:
     )
 
 
-async def _found(visit: Visit, wanted: dict[str, str]) -> AgentPage:
-    runner = visit.service.runner
-    if "q" in wanted:
-        ids = await runner.store.find_ids(wanted["q"], limit=_MOST_FOUND)
-        damaged: list[Damage] = []
-        heads = sorted(await runner.store.heads(ids), key=lambda head: head.id)
-        return AgentPage(tuple(await summaries(runner.store, heads, damaged)), None, tuple(damaged))
-    selection: dict[str, Any] = {name: wanted[name] for name in ("workflow", "state", "user") if name in wanted}
-    if wanted.get("status") in list(Status):
-        selection["status"] = Status(wanted["status"])
-    if "label" in wanted:
-        name, has_text, text = wanted["label"].partition("=")
-        selection["label"] = (name, text) if has_text else name
-    return await runner.list(**selection, newest=True, limit=_PAGE, after=visit.query.get("after"))
+def _wanted(visit: Visit) -> dict[str, str]:
+    """What is looked for, by the names of the address; no agent has a status that there is not."""
+    given = {name: visit.query.get(name, "").strip() for name in ("status", *_WANTED)}
+    return {name: text for name, text in given.items() if text and (name != "status" or text in list(Status))}
 
 
-def _statuses(visit: Visit, wanted: dict[str, str], counts: Counter[str]) -> h.Node:
-    """All agents by status, each a way to those that have it."""
-    others = {name: text for name, text in wanted.items() if name not in ("status", "q")}
+def _selection(wanted: Mapping[str, str]) -> Selection:
+    statuses = (Status(wanted["status"]),) if "status" in wanted else ()
+    name, has_text, text = wanted.get("label", "").partition("=")
+    label = (name, text if has_text else None) if "label" in wanted else None
+    return Selection(statuses, wanted.get("workflow"), wanted.get("state"), wanted.get("user"), label)
+
+
+async def _found(visit: Visit, wanted: Mapping[str, str]) -> AgentPage:
+    runner, selection = visit.service.runner, _selection(wanted)
+    if "q" not in wanted:
+        return await runner.list(
+            status=selection.statuses,
+            workflow=selection.workflow,
+            state=selection.state,
+            user=selection.user,
+            label=selection.label,
+            newest=True,
+            limit=_PAGE,
+            after=visit.query.get("after"),
+        )
+    ids = await runner.store.find_ids(wanted["q"], limit=_MOST_FOUND)
+    damaged: list[Damage] = []
+    heads = sorted(filter(selection.has, await runner.store.heads(ids)), key=lambda head: head.id)
+    after = visit.query.get("after", "")
+    left = [head for head in heads if head.id > after]
+    shown = left[:_PAGE]
+    found = tuple(await summaries(runner.store, shown, damaged))
+    return AgentPage(found, shown[-1].id if len(left) > len(shown) else None, tuple(damaged))
+
+
+def _counts(wanted: Mapping[str, str], tally: Sequence[Tally]) -> Counter[str] | None:
+    """How many agents have each status, of those that are looked for; ``None`` if nobody has counted just them."""
+    if {"user", "label", "q"} & wanted.keys():
+        return None
+    counts = Counter[str]()
+    for each in tally:
+        if wanted.get("workflow", each.workflow) == each.workflow and wanted.get("state", each.state) == each.state:
+            counts[str(each.status)] += each.agents
+    return counts
+
+
+def _statuses(visit: Visit, wanted: Mapping[str, str], counts: Counter[str] | None) -> h.Node:
+    """The statuses, each a way to those that have it."""
+    others = {name: text for name, text in wanted.items() if name != "status"}
     chosen = wanted.get("status")
 
-    def way(status: str | None, text: str, count: int) -> h.Node:
+    def way(status: str | None, text: str, count: int | None) -> h.Node:
         href = visit.link("agents", **others, status=status)
-        return h.li[
-            h.a(href=href, aria_current="true" if status == chosen else None)[text, " ", h.span(".count")[f"{count:,}"]]
-        ]
+        number = None if count is None else [" ", h.span(".count")[f"{count:,}"]]
+        return h.li[h.a(href=href, aria_current="true" if status == chosen else None)[text, number]]
 
-    rows = [way(str(status), str(status), counts[str(status)]) for status in Status]
-    return h.nav(aria_label="Status")[h.ul(".statuses")[way(None, "all", counts.total()), rows]]
+    total = None if counts is None else counts.total()
+    rows = [way(str(each), str(each), None if counts is None else counts[str(each)]) for each in Status]
+    return h.nav(aria_label="Status")[h.ul(".statuses")[way(None, "all", total), rows]]
 
 
-def _filter(visit: Visit, wanted: dict[str, str]) -> h.Node:
+def _filter(visit: Visit, wanted: Mapping[str, str]) -> h.Node:
     hidden = {name: wanted[name] for name in ("status",) if name in wanted}
     if len(visit.caller.namespaces) > 1:
         hidden["namespace"] = visit.service.namespace
@@ -118,16 +147,9 @@ def _table(visit: Visit, found: AgentPage) -> h.Node:
         h.thead[h.tr[h.th[h.span(".hidden")["Choose"]] if can_unpark else None, [h.th(scope="col")[t] for t in head]]],
         h.tbody[[_row(visit, each, can_unpark=can_unpark, has_users=has_users) for each in found.agents]],
     ]
-    damaged = [h.li[h.code(dir="auto")[each.agent_id], f": damaged in {each.place}"] for each in found.damaged]
-    told = h.ul(".problem")[damaged] if damaged else None
     if not can_unpark:
-        return [table, told]
-    return [
-        h.form(method="get", action="/agents/unpark")[
-            _namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]
-        ],
-        told,
-    ]
+        return table
+    return h.form(method="get", action="/unpark")[_namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]]
 
 
 def _namespace(visit: Visit) -> h.Node:
@@ -139,17 +161,20 @@ def _namespace(visit: Visit) -> h.Node:
 def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool, has_users: bool) -> h.Node:
     is_parked = agent.status is Status.PARKED
     box = h.input(type="checkbox", name="id", value=agent.id, aria_label=f"Unpark {agent.id}") if is_parked else None
-    labels = [h.span(".label", dir="auto")[f"{name}={text}" if text else name] for name, text in agent.labels.items()]
+    labels = [
+        h.span(".label", dir="auto")[one_line(f"{name}={text}" if text else name)]
+        for name, text in agent.labels.items()
+    ]
     return h.tr[
         h.td[box] if can_unpark else None,
         h.td(data_name="Agent")[agent_link(visit, agent.id), labels],
         h.td(data_name="Status")[status_badge(agent.status)],
-        h.td(data_name="State", dir="auto")[agent.state],
+        h.td(data_name="State", dir="auto")[visible(agent.state)],
         h.td(".what", data_name="What")[_what(agent)],
         h.td(data_name="Workflow")[
             workflow_link(visit, agent.workflow), h.span(".hint")[f" v{agent.workflow_version}"]
         ],
-        h.td(data_name="User", dir="auto")[agent.user] if has_users else None,
+        h.td(data_name="User")[h.bdi[one_line(agent.user)] if agent.user else None] if has_users else None,
         h.td(data_name="Updated")[moment(agent.updated_at)],
     ]
 
@@ -157,18 +182,13 @@ def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool, has_users: bool
 def _what(agent: AgentSummary) -> h.Node:
     """What an agent asks, why it stands still, or how far it has come."""
     if agent.question is not None:
-        return h.bdi[_line(agent.question.prompt)]
+        return h.bdi[one_line(agent.question.prompt)]
     if agent.error is not None:
-        return h.bdi(".problem")[_line(f"{agent.error.get('type')}: {agent.error.get('message')}")]
-    return h.bdi[_line(str(agent.progress))] if agent.progress else None
+        return h.bdi(".problem")[one_line(f"{agent.error.get('type')}: {agent.error.get('message')}")]
+    return h.bdi[one_line(str(agent.progress))] if agent.progress else None
 
 
-def _line(text: str) -> str:
-    line = " ".join(text[: 4 * _LONGEST].split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
-
-
-def _nobody(visit: Visit, wanted: dict[str, str]) -> h.Node:
+def _nobody(visit: Visit, wanted: Mapping[str, str]) -> h.Node:
     if wanted:
         return h.div(".empty")[h.p["No agent is like that."], h.p[h.a(href=visit.link("agents"))["Show all agents"]]]
     return h.div(".empty")[
@@ -177,69 +197,10 @@ def _nobody(visit: Visit, wanted: dict[str, str]) -> h.Node:
     ]
 
 
-def _next(visit: Visit, wanted: dict[str, str], found: AgentPage) -> h.Node:
-    if found.next is None:
-        return None
-    return h.p(".next")[h.a(".button", href=visit.link("agents", **wanted, after=found.next), rel="next")["Older ones"]]
-
-
-async def confirm_unpark(visit: Visit) -> Response:
-    """``GET /agents/unpark``: what will happen."""
-    visit.require(Scope.OPERATE)
-    chosen = list(dict.fromkeys(visit.request.query_params.getlist("id")))[:_MOST_FOUND]
-    heads = [head for head in await visit.service.runner.store.heads(chosen) if head.status is Status.PARKED]
-    if not heads:
-        return RedirectResponse(visit.link("agents", status="parked"), 303)
-    rows = [
-        h.li[
-            agent_link(visit, head.id),
-            h.bdi[f" in {head.state}"],
-            h.p(".problem", dir="auto")[_line(str(head.problem and head.problem.message))],
-            h.input(type="hidden", name="id", value=f"{head.version}.{head.id}"),
-        ]
-        for head in heads
+def _next(visit: Visit, wanted: Mapping[str, str], found: AgentPage) -> h.Node:
+    newest, older = visit.link("agents", **wanted), visit.link("agents", **wanted, after=found.next)
+    ways = [
+        h.a(".button", href=newest)["First page"] if visit.query.get("after") else None,
+        h.a(".button", href=older, rel="next")["Next page"] if found.next is not None else None,
     ]
-    return page(
-        visit,
-        "Unpark",
-        h.h1[f"Unpark {len(heads)} {'agent' if len(heads) == 1 else 'agents'}?"],
-        h.p["The action of each is tried again, from its first attempt. Whoever has moved on meanwhile is left alone."],
-        h.form(method="post", action=visit.link("agents", "unpark"))[
-            h.ul(".chosen")[rows],
-            h.p[h.button(".main")["Unpark"], " ", h.a(".button", href=visit.link("agents", status="parked"))["Back"]],
-        ],
-        place="agents",
-        styles=("agents.css",),
-    )
-
-
-async def unpark(visit: Visit) -> Response:
-    """``POST /agents/unpark``."""
-    refused: list[tuple[str, FsmAgentError]] = []
-    for name, text in visit.form:
-        version, _, agent_id = text.partition(".")
-        if name != "id" or not version.isdecimal():
-            continue
-        try:
-            agent = await visit.service.runner.unpark(
-                agent_id, by=visit.caller.name, expect_version=int(version), drive=False
-            )
-            await visit.service.go_on(agent)
-        except Refused as error:
-            refused.append((agent_id, error))
-    if not refused:
-        return RedirectResponse(visit.link("agents"), 303)
-    return page(
-        visit,
-        "Not all were unparked",
-        h.h1["Not all were unparked"],
-        _refusals(visit, refused),
-        h.p[h.a(href=visit.link("agents"))["To the agents"]],
-        place="agents",
-        styles=("agents.css",),
-        status=409,
-    )
-
-
-def _refusals(visit: Visit, refused: Sequence[tuple[str, FsmAgentError]]) -> h.Node:
-    return h.ul[[h.li[agent_link(visit, agent_id), h.p(".problem", dir="auto")[str(why)]] for agent_id, why in refused]]
+    return h.p(".next")[ways] if any(ways) else None

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 import htpy as h
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from fsm_agent.domain.summary import AgentSummary
-from fsm_agent.errors import AgentNotFound, FsmAgentError
+from fsm_agent.errors import AgentNotFound, FsmAgentError, QuestionClosed
 from fsm_agent.server.event_stream import EventStream
-from fsm_agent.server.page.inbox_answers import Outcome, send_answer, typed_again
+from fsm_agent.server.page.forms.fields import words
+from fsm_agent.server.page.inbox_answers import Outcome, is_number, send_answer, typed_again
 from fsm_agent.server.page.inbox_questions import InboxPage, Whose, count_inbox, read_inbox
 from fsm_agent.server.page.question import Attempt, question_card
 from fsm_agent.server.page.shell import page
-from fsm_agent.server.page.texts import visible
+from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import agent_link, moment, workflow_link
+from fsm_agent.server.page.widgets import agent_link, damage_list, moment, workflow_link
 from fsm_agent.server.step_pages import event
+from fsm_agent.server.tokens import Scope
 
 _NAMES: Final = {
     Whose.MAY_ANSWER: "For me or anybody",
@@ -32,8 +35,11 @@ _KEPT: Final = ("for", "workflow")
 _QUIET_S: Final = 15.0
 
 
-async def inbox(visit: Visit) -> Response:
-    """``GET /``."""
+async def first(visit: Visit) -> Response:
+    """``GET /``: the inbox, or the agents for who may only look at them."""
+    if not visit.may(Scope.ANSWER) and visit.may(Scope.READ):
+        return RedirectResponse(visit.link("agents"), 303)
+    visit.require(Scope.ANSWER)
     return await _page(visit, notice=await _notice(visit))
 
 
@@ -46,7 +52,8 @@ async def answer(visit: Visit) -> Response:
     """``POST /answer/{id}``: an answer from the inbox."""
     outcome = await send_answer(visit)
     if outcome.is_taken:
-        return RedirectResponse(visit.link(**_kept(visit), answered=visit.request.path_params["id"]), 303)
+        done = {"answered": outcome.agent_id, "question": visit.sent("question")}
+        return RedirectResponse(visit.link(**_kept(visit), **done), 303)
     return await _page(visit, outcome=outcome, status=outcome.status)
 
 
@@ -56,6 +63,8 @@ async def _page(visit: Visit, *, outcome: Outcome | None = None, notice: h.Node 
     store, name = visit.service.runner.store, visit.caller.name
     found = await read_inbox(store, whose, name, workflow=workflow, after=visit.query.get("after"))
     count = await count_inbox(store, whose, name, workflow=workflow)
+    if whose is Whose.MAY_ANSWER and not workflow:
+        visit = replace(visit, open_questions=count)
     first = outcome.agent_id if outcome and outcome.attempt else None
     return page(
         visit,
@@ -142,16 +151,26 @@ def _card(visit: Visit, agent: AgentSummary, attempt: Attempt | None) -> h.Node:
 
 async def _notice(visit: Visit) -> h.Node:
     """What has become of the agent that was just answered. It is looked up, so that no address can claim anything."""
-    agent_id = visit.query.get("answered")
+    agent_id, question = visit.query.get("answered"), visit.query.get("question", "")
     if not agent_id:
         return None
     try:
         head = await visit.service.runner.store.head(agent_id)
+        told = await visit.service.runner.closed_question(agent_id, int(question)) if is_number(question) else None
     except FsmAgentError:
         return None
+    said: h.Node = [h.bdi[_answered(visit, told)], " "] if told and told.is_answered else None
     return h.p(".notice", role="status")[
-        agent_link(visit, head.id), f" is {head.status} now, in ", h.bdi[visible(head.state)], "."
+        said, agent_link(visit, head.id), f" is {head.status} now, in ", h.bdi[visible(head.state)], "."
     ]
+
+
+def _answered(visit: Visit, told: QuestionClosed) -> str:
+    """Who has answered, and what."""
+    by, event = (told.closed.by, told.closed.event) if told.closed else (None, "")
+    if by is not None and by == visit.caller.name:
+        return f"You have answered: {words(event)}."
+    return f"{one_line(by or 'Somebody')} has answered: {words(event)}."
 
 
 def _told(visit: Visit, outcome: Outcome | None) -> h.Node:
@@ -174,8 +193,7 @@ def _nothing(visit: Visit, whose: Whose, workflow: str | None) -> h.Node:
 
 
 def _next(visit: Visit, found: InboxPage) -> h.Node:
-    damaged = [h.li[h.code(dir="auto")[each.agent_id], f": damaged in {each.place}"] for each in found.damaged]
-    told = h.ul(".problem")[damaged] if damaged else None
+    told = damage_list(found.damaged)
     if found.next is None:
         return told
     return [h.p(".next")[h.a(".button", href=visit.link(**_kept(visit), after=found.next), rel="next")["More"]], told]
@@ -204,9 +222,9 @@ async def closed(visit: Visit) -> Response:
     try:
         told = await visit.service.runner.closed_question(agent_id, question)
     except AgentNotFound:
-        return PlainTextResponse("the agent is gone")
+        return PlainTextResponse("The agent is gone.")
     if told is None:
         return PlainTextResponse("")
     if told.closed is None or not told.is_answered:
-        return PlainTextResponse("this is not asked any more")
-    return PlainTextResponse(f"{told.closed.by or 'somebody'} has answered: {told.closed.event}")
+        return PlainTextResponse("This is not asked any more.")
+    return PlainTextResponse(_answered(visit, told))

@@ -7,9 +7,12 @@ from typing import Final
 
 import htpy as h
 
+from fsm_agent.domain.json import object_schema
 from fsm_agent.domain.question import Question
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import (
     AgentNotFound,
+    NotAddressee,
     NotAsked,
     PayloadInvalid,
     QuestionClosed,
@@ -50,14 +53,18 @@ async def send_answer(visit: Visit) -> Outcome:
     try:
         agent = await visit.service.runner.get(agent_id)
         asked = agent.question
-        if asked is None or asked.id != question or event not in asked.events:
-            return _late(visit, agent_id, await _why(visit, agent_id, question))
-        return await _send(visit, agent_id, asked, event)
+        if asked is not None and asked.id == question and event in asked.events:
+            return await _send(visit, agent_id, asked, event)
+        if await _is_repeat(visit, agent_id, await visit.service.runner.workflow(agent.definition), question, event):
+            return Outcome(agent_id, is_taken=True)
+        return _late(visit, agent_id, await _why(visit, agent_id, question))
     except StoreUnavailable as error:
         typed = of_pairs(visit.form)
         return Outcome(agent_id, why=_AWAY, typed=typed, can_repeat=True, status=problem_of(error).status)
     except (AgentNotFound, NotAsked, QuestionClosed) as error:
         return _late(visit, agent_id, str(error))
+    except NotAddressee as error:
+        return _late(visit, agent_id, str(error), status=problem_of(error).status)
 
 
 async def _send(visit: Visit, agent_id: str, asked: Question, event: str) -> Outcome:
@@ -70,7 +77,7 @@ async def _send(visit: Visit, agent_id: str, asked: Question, event: str) -> Out
         agent = await runner.answer(
             agent_id, reading.payload, event=event, question=asked.id, key=key, by=visit.caller.name, drive=False
         )
-    except (NotAsked, QuestionClosed):
+    except (NotAsked, QuestionClosed, NotAddressee):
         raise
     except Refused as error:
         told = error.problems if isinstance(error, PayloadInvalid) else [str(error)]
@@ -84,21 +91,44 @@ async def _send(visit: Visit, agent_id: str, asked: Question, event: str) -> Out
 _A_MOMENT_S: Final = 0.3
 
 
+async def _is_repeat(visit: Visit, agent_id: str, workflow: Workflow, question: int, event: str) -> bool:
+    """Whether the very same form has been sent before and was taken, as by a second click, or by somebody who has
+    not learnt what became of the first. Its key says so, and the store compares what was sent."""
+    key = visit.sent("key")
+    if not key or event not in workflow.events:
+        return False
+    payload = read(visit.form, object_schema(workflow.payload_fields(event)), besides=BESIDES).payload
+    if payload is None:
+        return False
+    try:
+        await visit.service.runner.answer(
+            agent_id, payload, event=event, question=question, key=key, by=visit.caller.name, drive=False
+        )
+    except Refused:
+        return False
+    return True
+
+
 async def _why(visit: Visit, agent_id: str, question: int) -> str:
-    """Why a question cannot be answered with this form. A repeat of an answer that was taken is told so, too."""
+    """Why a question cannot be answered with this form."""
     closed = await visit.service.runner.closed_question(agent_id, question)
     return str(closed) if closed else "the question takes other answers now; look at it again"
 
 
-def _late(visit: Visit, agent_id: str, why: str) -> Outcome:
-    return Outcome(agent_id, why=why, typed=of_pairs(visit.form), status=409)
+def _late(visit: Visit, agent_id: str, why: str, *, status: int = 409) -> Outcome:
+    return Outcome(agent_id, why=why, typed=of_pairs(visit.form), status=status)
 
 
 def _number(visit: Visit) -> int:
     text = visit.sent("question") or ""
-    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+    if not is_number(text):
         raise HttpProblem(422, "question-unnamed", "the form does not say which question it answers")
     return int(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text may name a question."""
+    return text.isascii() and text.isdecimal() and len(text) < 16
 
 
 def typed_again(visit: Visit, outcome: Outcome, action: str) -> h.Node:

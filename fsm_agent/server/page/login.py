@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from fsm_agent.server.access import COOKIE, require_same_site
+from fsm_agent.server.access import COOKIE, is_encrypted, require_same_site
 from fsm_agent.server.api.endpoint import Gate
+from fsm_agent.server.page.problem_page import problem_page
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import read_form
 from fsm_agent.server.problems import HttpProblem
@@ -26,7 +27,7 @@ def routes(gate: Gate) -> list[BaseRoute]:
         try:
             gate.access.require_host(request)
         except HttpProblem as problem:
-            return problem.response(request.url.path)
+            return problem_page(None, problem)
         if not gate.access.asks_for_tokens:
             return RedirectResponse("/", 303)
         return _form(_own_place(request.query_params.get("next", "/")))
@@ -37,13 +38,13 @@ def routes(gate: Gate) -> list[BaseRoute]:
             require_same_site(request)
             form = dict(await read_form(request))
         except HttpProblem as problem:
-            return problem.response(request.url.path)
+            return problem_page(None, problem)
         back, secret = _own_place(form.get("next", "/")), form.get("token", "").strip()
         if gate.access.of_secret(secret) is None:
             return _form(back, "This token is not known here, or has expired.")
         response = RedirectResponse(back, 303)
         response.set_cookie(
-            COOKIE, secret, max_age=_LASTS, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+            COOKIE, secret, max_age=_LASTS, httponly=True, samesite="strict", secure=is_encrypted(request)
         )
         return response
 
@@ -52,9 +53,9 @@ def routes(gate: Gate) -> list[BaseRoute]:
             gate.access.require_host(request)
             require_same_site(request)
         except HttpProblem as problem:
-            return problem.response(request.url.path)
+            return problem_page(None, problem)
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=is_encrypted(request))
         return response
 
     return [

@@ -60,9 +60,9 @@ def _look(prompt: str) -> dict[str, h.Attribute]:
 
 
 def _prompt(visit: Visit, agent_id: str, question: Question) -> h.Node:
-    return text(
-        question.prompt, visit.link("agents", agent_id, "value", of="agent", pointer="/question/prompt"), _LONGEST
-    )
+    """What is asked; a long one goes on on a page of its own, which not everybody may look at."""
+    address = visit.link("agents", agent_id, "value", of="agent", pointer="/question/prompt")
+    return text(question.prompt, address, _LONGEST if visit.may(Scope.READ) else len(question.prompt))
 
 
 def _asked(question: Question) -> h.Node:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
-import htpy as h
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -23,6 +22,7 @@ from fsm_agent.server.page import (
     agent,
     agent_value,
     agents,
+    bulk_unpark,
     inbox,
     login,
     start,
@@ -30,7 +30,7 @@ from fsm_agent.server.page import (
     workflows,
 )
 from fsm_agent.server.page.assets import serve_asset
-from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.problem_page import problem_page
 from fsm_agent.server.page.visit import Visit, read_form
 from fsm_agent.server.problems import HttpProblem, problem_of
 from fsm_agent.server.service import Service
@@ -46,21 +46,22 @@ class Page:
     """One row of the table: an address, who may look at it, and who makes it."""
 
     path: str
-    scope: Scope
+    #: ``None`` is everybody who is let in
+    scope: Scope | None
     view: View
     method: Literal["GET", "POST"] = "GET"
 
 
 #: every page but those of the login
 PAGES: Final[tuple[Page, ...]] = (
-    Page("/", Scope.ANSWER, inbox.inbox),
+    Page("/", None, inbox.first),
     Page("/answer/{id}", Scope.ANSWER, inbox.back),
     Page("/answer/{id}", Scope.ANSWER, inbox.answer, "POST"),
     Page("/live/inbox", Scope.ANSWER, inbox.live),
     Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),
     Page("/agents", Scope.READ, agents.agents),
-    Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
-    Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/unpark", Scope.OPERATE, bulk_unpark.confirm_unpark),
+    Page("/unpark", Scope.OPERATE, bulk_unpark.unpark, "POST"),
     Page("/agents/{id}", Scope.READ, agent.agent),
     Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
     Page("/agents/{id}/value", Scope.READ, agent_value.value),
@@ -131,19 +132,3 @@ def _to_login(request: Request) -> Response:
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = {"next": wanted} if request.method == "GET" and wanted != "/" else {}
     return RedirectResponse(f"/login?{urlencode(back)}" if back else "/login", 303)
-
-
-def problem_page(visit: Visit | None, problem: HttpProblem) -> Response:
-    """What is wrong, as a page."""
-    title = problem.kind.replace("-", " ").capitalize()
-    told = [h.li(dir="auto")[str(each)] for each in problem.more.get("problems") or ()]
-    home = visit.link() if visit else "/"
-    return page(
-        visit,
-        title,
-        h.h1[title],
-        h.p(role="alert", dir="auto")[problem.detail],
-        h.ul[told] if told else None,
-        h.p[h.a(href=home)["To the inbox"]],
-        status=problem.status,
-    )

@@ -8,15 +8,21 @@ import htpy as h
 from starlette.responses import HTMLResponse, Response
 
 from fsm_agent.server.page.assets import asset
+from fsm_agent.server.page.texts import one_line
 from fsm_agent.server.page.visit import Visit
+from fsm_agent.server.tokens import Scope
 
 #: scripts, styles and pictures of ours, and nothing else, from nowhere else
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: page -> its name in the navigation
-_PLACES: Final = {"inbox": "Inbox", "agents": "Agents", "workflows": "Workflows"}
+#: page -> its name in the navigation, and what one needs to look at it
+_PLACES: Final = {
+    "inbox": ("Inbox", Scope.ANSWER),
+    "agents": ("Agents", Scope.READ),
+    "workflows": ("Workflows", Scope.READ),
+}
 
 
 def page(
@@ -35,7 +41,7 @@ def page(
             h.meta(charset="utf-8"),
             h.meta(name="viewport", content="width=device-width, initial-scale=1"),
             h.meta(name="color-scheme", content="light dark"),
-            h.title[f"{title} · fsm-agent"],
+            h.title[f"{one_line(title)} · fsm-agent"],
             h.link(rel="icon", href=asset("icon.svg"), type="image/svg+xml"),
             [h.link(rel="stylesheet", href=asset(name)) for name in ("page.css", *styles)],
             [h.script(type="module", src=asset(name)) for name in ("page.js", *scripts)],
@@ -55,7 +61,13 @@ def _header(visit: Visit | None, place: str) -> h.Node:
         return h.header(".top")[name]
     return h.header(".top")[
         h.a(".home", href=visit.link())[name],
-        h.nav(aria_label="Main")[[_way(visit, each, text, is_here=each == place) for each, text in _PLACES.items()],],
+        h.nav(aria_label="Main")[
+            [
+                _way(visit, each, text, is_here=each == place)
+                for each, (text, scope) in _PLACES.items()
+                if visit.may(scope)
+            ],
+        ],
         h.div(".who")[_namespaces(visit), _person(visit)],
     ]
 
@@ -78,7 +90,7 @@ def _namespaces(visit: Visit) -> h.Node:
 
 
 def _person(visit: Visit) -> h.Node:
-    name = h.bdi(title="In this name you act")[visit.caller.name or "(no name)"]
+    name = h.bdi(title="In this name you act")[one_line(visit.caller.name or "(no name)")]
     if not visit.has_login:
         return name
     return [name, h.form(method="post", action="/logout")[h.button(".quiet")["Sign out"]]]

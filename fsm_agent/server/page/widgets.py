@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import htpy as h
 
 from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Damage
+from fsm_agent.server.page.texts import visible
 from fsm_agent.server.page.visit import Visit
+from fsm_agent.server.tokens import Scope
 
 #: status -> a glyph that says the same as its colour
 _GLYPHS: Final[Mapping[Status, str]] = {
@@ -40,9 +43,24 @@ def deadline(at: datetime | None) -> h.Node:
     ]
 
 
+def damage_list(damaged: Sequence[Damage]) -> h.Node:
+    """Agents that cannot be shown, and why."""
+    if not damaged:
+        return None
+    return h.ul(".problem")[
+        [h.li[h.code(dir="auto")[visible(each.agent_id)], f": damaged in {each.place}"] for each in damaged]
+    ]
+
+
 def agent_link(visit: Visit, agent_id: str) -> h.Node:
-    return h.a(".id", href=visit.link("agents", agent_id), dir="auto")[agent_id]
+    """The way to an agent, for who may look at it."""
+    if not visit.may(Scope.READ):
+        return h.span(".id", dir="auto")[visible(agent_id)]
+    return h.a(".id", href=visit.link("agents", agent_id), dir="auto")[visible(agent_id)]
 
 
 def workflow_link(visit: Visit, name: str) -> h.Node:
+    """The way to a workflow, for who may look at it."""
+    if not visit.may(Scope.READ):
+        return h.bdi[name]
     return h.a(href=visit.link("workflows", name), dir="auto")[name]

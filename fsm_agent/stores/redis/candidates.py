@@ -21,7 +21,7 @@ Age: TypeAlias = tuple[int, str]
 
 
 class Candidates:
-    """Looks into the index of a namespace. What is asked for is so many at first, and then a page at a time."""
+    """Looks into the index of a namespace. What is asked for is so many at first, and then more and more."""
 
     def __init__(self, look: Look, read: Read, namespace: str) -> None:
         self._look, self._read, self._namespace = look, read, namespace
@@ -46,7 +46,7 @@ class Candidates:
             yield ids
             if len(ids) < size:
                 return
-            after, size = ids[-1], max(first, PAGE)
+            after, size = ids[-1], _more(size, first)
 
     async def by_age(
         self, selection: Selection, before: Age | None, first: int, *, page: int = PAGE
@@ -72,7 +72,7 @@ class Candidates:
             yield [index.age_of(member) for member in members]
             if len(members) < size:
                 return
-            place, size = members[-1][len(under) :], max(first, page)
+            place, size = members[-1][len(under) :], _more(size, first, page)
 
     async def _few(self, selection: Selection, first: int) -> list[Age] | None:
         """All of these statuses and this workflow, if they are so few that it is less work to sort them than to look
@@ -112,7 +112,7 @@ class Candidates:
             yield await self._those_under(besides, places)
             if len(places) < size:
                 return
-            place, size = places[-1], max(first, PAGE)
+            place, size = places[-1], _more(size, first)
 
     async def count_asking(self, to: str | None, workflow: str | None) -> int:
         if to is None and workflow is None:
@@ -144,11 +144,16 @@ class Candidates:
 
 
 def _sizes(found: list[T], first: int) -> Iterator[list[T]]:
-    """So many at first, and then a page at a time."""
+    """So many at first, and then more and more."""
     start, size = 0, first
     while start < len(found):
         yield found[start : start + size]
-        start, size = start + size, max(first, PAGE)
+        start, size = start + size, _more(size, first)
+
+
+def _more(size: int, first: int, page: int = PAGE) -> int:
+    """How many to look at next, where so many were not enough."""
+    return max(first, min(2 * size, page))
 
 
 def _tag(selection: Selection) -> str | None:

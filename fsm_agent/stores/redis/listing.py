@@ -27,7 +27,7 @@ from fsm_agent.stores.redis.scripts import Call, script
 from fsm_agent.stores.redis.threads import RedisThreads
 
 #: agents that are counted at once: nobody else is served meanwhile
-_COUNTED: Final = 200
+_COUNTED: Final = 100
 _STATUSES: Final = {str(codec.status_number(status)): status for status in Status}
 
 

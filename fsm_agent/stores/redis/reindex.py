@@ -11,13 +11,16 @@ from redis.exceptions import ResponseError
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import Damage
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
-from fsm_agent.stores.redis import index, reads
+from fsm_agent.stores.redis import index, reads, rows
 from fsm_agent.stores.redis.keys import agent_keys, former_head_key, space_keys
 from fsm_agent.stores.redis.scripts import Call, script
 
 #: one or more commands that only read, and their answers
 Look: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
 Write: TypeAlias = Callable[[Call], Awaitable[Sequence[Any]]]
+
+#: a head, and what scripts are told in it of the index: ``asks`` and ``tags``
+_Noted: TypeAlias = tuple[Head, tuple[str, str]]
 
 _AT_ONCE: Final = 500
 #: what a member begins with -> how it finds an agent
@@ -41,6 +44,8 @@ class Difference(NamedTuple):
     #: what is missing in the index, and what is too much
     missing: Sequence[str]
     surplus: Sequence[str]
+    #: whether the next step knows by what the agent is found
+    is_noted: bool = True
 
 
 async def differences(look: Look, namespace: str, ids: set[str]) -> AsyncIterator[Difference]:
@@ -56,10 +61,11 @@ async def differences(look: Look, namespace: str, ids: set[str]) -> AsyncIterato
         heads = await _heads(look, namespace, {each: agent_keys(namespace, each).head for each in some})
         for agent_id in some:
             head, found = heads[agent_id], members.get(agent_id, set())
-            wanted = set(index.members_of(head)) if head else found
+            wanted = set(index.members_of(head[0])) if head else found
             missing = sorted(wanted - found) if head else _needed(found)
-            if missing or wanted != found:
-                yield Difference(agent_id, head, missing, sorted(found - wanted))
+            is_noted = head is None or head[1] == (index.asks_text(head[0]), index.tags_text(head[0]))
+            if missing or wanted != found or not is_noted:
+                yield Difference(agent_id, head and head[0], missing, sorted(found - wanted), is_noted)
 
 
 def _needed(found: set[str]) -> list[str]:
@@ -73,6 +79,8 @@ def damages(difference: Difference, key: str, *, is_there: bool) -> Iterator[Dam
         return
     for first in dict.fromkeys(member[0] for member in difference.missing):
         yield Damage(difference.agent_id, key, f"it cannot be found {_FINDS[first]}", is_index=True)
+    if not difference.is_noted:
+        yield Damage(difference.agent_id, key, "its next step does not know by what it is found there", is_index=True)
     for first in dict.fromkeys(member[0] for member in difference.surplus):
         what = f"it is found {_FINDS.get(first, 'by something')} there, and its head says otherwise"
         yield Damage(difference.agent_id, key, what, is_index=True)
@@ -80,7 +88,7 @@ def damages(difference: Difference, key: str, *, is_there: bool) -> Iterator[Dam
 
 async def mend(write: Write, namespace: str, difference: Difference, *, is_former: bool = False) -> bool:
     """Whether an agent was still as it was read, and is found by what its head says now."""
-    agent_id, head, _, surplus = difference
+    agent_id, head, surplus = difference.agent_id, difference.head, difference.surplus
     space, facts = space_keys(namespace), ("", "", "")
     if head is not None:
         facts = (str(head.version), index.asks_text(head), index.tags_text(head))
@@ -99,7 +107,7 @@ async def fill(look: Look, write: Write, namespace: str) -> int:
         ids = former
         while ids:
             heads = await _heads(look, namespace, {each: former_head_key(namespace, each) for each in ids})
-            wanted = [Difference(each, head, (), ()) for each, head in heads.items()]
+            wanted = [Difference(each, head and head[0], (), ()) for each, head in heads.items()]
             done = await asyncio.gather(*(mend(write, namespace, each, is_former=True) for each in wanted))
             filled += sum(done)
             ids = [each.agent_id for each, is_done in zip(wanted, done, strict=True) if not is_done]
@@ -134,7 +142,7 @@ async def _members(look: Look, key: str) -> AsyncIterator[str]:
         start = f"({members[-1]}"
 
 
-async def _heads(look: Look, namespace: str, keys: Mapping[str, str]) -> dict[str, Head | None]:
+async def _heads(look: Look, namespace: str, keys: Mapping[str, str]) -> dict[str, _Noted | None]:
     """The heads under these keys, by id; ``None`` for those that cannot be read."""
     commands = [("HGETALL", key) for key in keys.values()]
     try:
@@ -147,8 +155,10 @@ async def _heads(look: Look, namespace: str, keys: Mapping[str, str]) -> dict[st
     return {agent_id: _head(namespace, agent_id, flat) for agent_id, flat in zip(keys, answers, strict=True)}
 
 
-def _head(namespace: str, agent_id: str, flat: Sequence[str]) -> Head | None:
+def _head(namespace: str, agent_id: str, flat: Sequence[str]) -> _Noted | None:
     try:
-        return reads.head_of(namespace, agent_id, flat)
+        head = reads.head_of(namespace, agent_id, flat)
     except AgentDamaged:
         return None
+    fields = rows.pairs(flat)
+    return head, (fields.get("asks", ""), fields.get("tags", ""))

@@ -20,6 +20,7 @@ from fsm_agent.server.connection import Connection
 from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.service import Service
 from fsm_agent.server.serving import configuration, listen
+from fsm_agent.server.token_file import TokenFile
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from tests.support.http_client import EventStream, HttpConnection
@@ -52,6 +53,7 @@ async def serving(
     namespaces: Sequence[str] = ("default",),
     drives: bool = True,
     connection: type[Connection] = Connection,
+    tokens: TokenFile | None = None,
 ) -> AsyncIterator[Served]:
     """Serve a store, which may be its URL, or what opens it for a namespace."""
 
@@ -63,7 +65,7 @@ async def serving(
 
     named = {workflow.name: workflow for workflow in workflows}
     services = {name: Service(name, runner_of(name), named, drives=drives) for name in namespaces}
-    access = Access(tokens=None, operator="operator", namespaces=tuple(namespaces))
+    access = Access(tokens=tokens, operator="operator", namespaces=tuple(namespaces))
     server = uvicorn.Server(configuration(application(Gate(access, RateLimit(0), services)), connection))
     listening = listen("127.0.0.1", 0)
     serves = asyncio.create_task(server.serve(sockets=[listening]))

@@ -1,6 +1,6 @@
 // The inbox stays up to date: what is asked anew is offered, and what somebody else has answered says so in its place.
-// Nothing moves while somebody reads or types.
-import { localise } from "./page.js";
+// Answers are sent from where they stand. Nothing moves while somebody reads or types, and nothing typed is lost.
+const { localise } = await import(document.querySelector('script[src*="/page.js"]').src);
 
 const list = document.querySelector("#questions");
 const news = document.querySelector("#news");
@@ -8,24 +8,34 @@ let waiting = [];                       // cards that came since the page was sh
 let source = null;
 
 const cards = root => new Map([...root.querySelectorAll("[data-key]")].map(card => [card.dataset.key, card]));
+const parsed = text => new DOMParser().parseFromString(text, "text/html");
+const made = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
+// --- what happens elsewhere -------------------------------------------------------------------------------------------
 async function refresh() {
-  const answer = await fetch(list.dataset.address, { headers: { "X-Live": "1" } });
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  let fresh;
+  try {
+    const answer = await fetch(list.dataset.address);
+    if (!answer.ok || answer.redirected) return;
+    fresh = parsed(await answer.text());
+  } catch {
+    return;                             // the server is away: the stream looks for it, and asks again
+  }
   document.title = fresh.title;
   const shown = cards(document), asked = cards(fresh);
-  for (const [key, card] of shown) if (!asked.has(key)) close(card);
+  for (const [key, card] of shown) if (!asked.has(key)) look(card);
   waiting = [...asked.values()].filter(card => !shown.has(card.dataset.key));
   offer();
   const count = fresh.querySelector("#open"), here = document.querySelector("#open");
   if (here) here.textContent = count ? count.textContent : "0";
+  const all = fresh.querySelector(".statuses .count"), old = document.querySelector(".statuses .count");
+  if (all && old) old.textContent = all.textContent;
 }
 
 function offer() {
   if (!waiting.length) { news.hidden = true; return; }
   const one = waiting.length === 1;
-  const show = Object.assign(document.createElement("button"), { type: "button", textContent: one ? "Show it" : "Show them" });
+  const show = made("button", { type: "button", textContent: one ? "Show it" : "Show them" });
   show.addEventListener("click", add);
   news.replaceChildren(`${waiting.length} new question${one ? "" : "s"} `, show);
   news.hidden = false;
@@ -34,48 +44,121 @@ function offer() {
 function add() {
   const first = waiting[0];
   if (list.classList.contains("empty")) { list.classList.remove("empty"); list.replaceChildren(); }
-  for (const card of waiting) { localise(card); list.prepend(card); }
+  waiting.forEach(localise);
+  list.prepend(...waiting);
   waiting = [];
   offer();
-  first.querySelector("input:not([type=hidden]), textarea, select, button")?.focus();
+  first.scrollIntoView({ block: "nearest" });
+  first.querySelector("input:not([type=hidden]), textarea, select, button:not(.first)")?.focus();
 }
 
-async function close(card) {
-  if (card.classList.contains("closed")) return;
+// A question that is not on this page any more: closed, or only on the next page.
+async function look(card) {
+  if (card.matches(".closed, .sent, .sending")) return;
+  const where = new URL(list.dataset.closed, location);
+  where.pathname += `/${encodeURIComponent(card.dataset.agent)}/${card.querySelector("[data-question]").dataset.question}`;
+  try {
+    const told = await fetch(where);
+    const text = told.ok && !told.redirected ? await told.text() : "";
+    if (text && !card.matches(".closed, .sent, .sending")) close(card, text);
+  } catch {
+    return;                             // the next look tells
+  }
+}
+
+function close(card, text) {
   card.classList.add("closed");
   for (const button of card.querySelectorAll("button")) button.disabled = true;
   for (const field of card.querySelectorAll("input, textarea")) field.readOnly = true;
-  const question = card.querySelector("[data-question]").dataset.question;
-  const where = new URL(list.dataset.closed, location);
-  where.pathname += `/${encodeURIComponent(card.dataset.agent)}/${question}`;
-  const told = await fetch(where);
-  const became = document.createElement("p");
-  became.className = "became";
+  say(card, text);
+}
+
+function say(card, text) {
+  card.querySelector(".became")?.remove();
+  const became = made("p", { className: "became", dir: "auto", tabIndex: -1, textContent: text });
   became.setAttribute("role", "status");
-  became.dir = "auto";
-  became.textContent = told.ok && await told.text() || "This is not asked any more.";
   card.append(became);
+  return became;
 }
 
 function listen() {
-  if (source || document.hidden || !list) return;
+  if (source || document.hidden) return;
   source = new EventSource(list.dataset.live);
+  source.addEventListener("open", refresh);
   source.addEventListener("changed", refresh);
+  source.addEventListener("error", event => {
+    if (event.target.readyState !== EventSource.CLOSED || event.target !== source) return;
+    const again = made("button", { type: "button", textContent: "Load it again" });
+    again.addEventListener("click", () => location.reload());
+    news.replaceChildren("This page is not kept up to date any more. ", again);
+    news.hidden = false;
+  });
 }
 
 // Browsers open six connections to one server: tabs that nobody sees give theirs back.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) { source?.close(); source = null; return; }
-  listen();
-  refresh();
-});
-
-// A second click while the first is under way would only tell that the question is closed.
-document.addEventListener("submit", event => {
-  for (const button of event.target.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
+  if (document.hidden) { source?.close(); source = null; } else listen();
 });
 window.addEventListener("pageshow", event => {
   if (event.persisted) location.reload();
 });
+
+// --- an answer --------------------------------------------------------------------------------------------------------
+const eventOf = form => form.querySelector("input[name=event]")?.value;
+
+list.addEventListener("submit", async event => {
+  const form = event.target, card = form.closest("[data-key]");
+  if (!card) return;
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  event.preventDefault();
+  if (card.matches(".sending, .closed, .sent")) return;
+  card.classList.add("sending");
+  const buttons = [...card.querySelectorAll("button")].filter(button => !button.disabled);
+  for (const button of buttons) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body });
+    take(card, form, answer, parsed(await answer.text()));
+  } catch {
+    say(card, "The server does not answer, so nobody knows yet whether your answer was taken. Send it again: it is taken once.");
+  } finally {
+    card.classList.remove("sending");
+    if (!card.matches(".closed")) for (const button of buttons) button.disabled = false;
+  }
+});
+
+function take(card, form, answer, fresh) {
+  const again = cards(fresh).get(card.dataset.key);
+  const refused = fresh.querySelector(".refused"), problem = fresh.querySelector("main [role=alert]");
+  if (answer.redirected && new URL(answer.url).pathname === "/login") {
+    say(card, "You are signed out, and your answer was not taken. Sign in on another tab, then send it again.");
+  } else if (answer.redirected) {
+    done(card, fresh.querySelector(".notice"));
+  } else if (again) {
+    put(card, form, again);
+  } else if (refused && !refused.querySelector("form")) {
+    close(card, refused.querySelector(".closed p")?.textContent ?? refused.textContent);
+  } else {
+    say(card, problem?.textContent || "Your answer was not taken.");
+  }
+}
+
+// The card keeps its height, so that the next one does not come under a hand that clicks once more.
+function done(card, told) {
+  card.style.minHeight = `${card.getBoundingClientRect().height}px`;
+  card.classList.add("sent");
+  card.querySelector(".question")?.remove();
+  say(card, told?.textContent || "Your answer was taken.").focus({ preventScroll: true });
+}
+
+// Only the form that was sent is made anew: in the others somebody may have typed.
+function put(card, form, again) {
+  const mine = [...again.querySelectorAll("form")].find(each => eventOf(each) === eventOf(form));
+  card.querySelector(".became")?.remove();
+  const now = document.adoptNode(mine ?? again), first = now.querySelector("[autofocus]");
+  first?.removeAttribute("autofocus");  // it is for a page that begins
+  (mine ? form : card).replaceWith(now);
+  localise(now);
+  first?.focus();
+}
 
 listen();

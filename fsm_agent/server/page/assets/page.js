@@ -26,3 +26,12 @@ function count() {
 }
 count();
 setInterval(count, 1_000);
+
+// A second click while the first is under way would only tell that somebody was faster.
+document.addEventListener("submit", event => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  setTimeout(() => { for (const button of event.target.querySelectorAll("button")) button.disabled = true; });
+});
+window.addEventListener("pageshow", event => {
+  if (event.persisted) for (const button of document.querySelectorAll("form[method=post] button")) button.disabled = false;
+});
