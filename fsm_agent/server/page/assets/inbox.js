@@ -144,7 +144,7 @@ function take(card, form, answer, fresh) {
 
 // The card keeps its height, so that the next one does not come under a hand that clicks once more.
 function done(card, told) {
-  card.style.minHeight = `${card.offsetHeight}px`;
+  card.style.minHeight = `${card.getBoundingClientRect().height}px`;
   card.classList.add("sent");
   card.querySelector(".question")?.remove();
   say(card, told?.textContent || "Your answer was taken.").focus({ preventScroll: true });
@@ -154,10 +154,11 @@ function done(card, told) {
 function put(card, form, again) {
   const mine = [...again.querySelectorAll("form")].find(each => eventOf(each) === eventOf(form));
   card.querySelector(".became")?.remove();
-  const now = document.adoptNode(mine ?? again);
+  const now = document.adoptNode(mine ?? again), first = now.querySelector("[autofocus]");
+  first?.removeAttribute("autofocus");  // it is for a page that begins
   (mine ? form : card).replaceWith(now);
   localise(now);
-  now.querySelector("[autofocus]")?.focus();
+  first?.focus();
 }
 
 listen();
