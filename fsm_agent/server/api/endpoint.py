@@ -64,7 +64,7 @@ def endpoint(operation: Operation, gate: Gate) -> Callable[[Request], Awaitable[
     async def enter(request: Request) -> Response:
         try:
             reply = await operation.handler(await _call(operation, gate, request))
-            return response_of(reply, is_head=request.method == "HEAD")
+            return response_of(reply)
         except Exception as error:  # what is no error of ours must not end the connection either
             return _problem(operation, request, error).response(request.scope["path"])
 
@@ -99,11 +99,9 @@ async def _call(operation: Operation, gate: Gate, request: Request) -> Call:
     return Call(request, caller, service, query, body, headers)
 
 
-def response_of(reply: Reply, *, is_head: bool = False) -> Response:
+def response_of(reply: Reply) -> Response:
     """The response to a reply. What is replied is of this moment, and nobody's to keep."""
     if not isinstance(reply.content, Response):
         return JSONResponse(reply.content, reply.status, headers={**_UNKEPT, **reply.headers})
     reply.content.headers.update(_UNKEPT)
-    if is_head and reply.content.status_code == 200:  # what has no length would be made in vain, and may have no end
-        return Response(media_type=reply.content.media_type, headers=_UNKEPT)
     return reply.content

@@ -149,9 +149,7 @@ def _table(visit: Visit, found: AgentPage) -> h.Node:
     ]
     if not can_unpark:
         return table
-    return h.form(method="get", action="/agents/unpark")[
-        _namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]
-    ]
+    return h.form(method="get", action="/unpark")[_namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]]
 
 
 def _namespace(visit: Visit) -> h.Node:

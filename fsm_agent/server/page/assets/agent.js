@@ -85,7 +85,7 @@ function lost() {
   if (!isClosed) return;
   hang();
   clearTimeout(again);
-  again = setTimeout(listen, Math.min(30000, 2000 + Date.now() - away));
+  again = setTimeout(() => { refresh(); listen(); }, Math.min(30000, 1000 + Date.now() - away));
 }
 
 // What is new since the last look. Steps that come while it is fetched are fetched together after it.
