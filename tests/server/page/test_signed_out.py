@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import chromium, inaccessible, quiet_page
 from tests.support.page_questions import REQUEST, REQUEST_OF, ask
@@ -72,3 +73,68 @@ def test_a_kept_form_leads_to_no_other_place(server: Served) -> None:
         reply = client.post("/login", data=login)
         assert 'action="/"' in reply.text
         assert "example.org" not in reply.text
+
+
+@pytest.fixture
+def page(server: Served, browser: Browser) -> Iterator[Page]:
+    away = ["ERR_FAILED", "status of 502"]
+    with quiet_page(browser, allowed=away) as page:
+        page.context.add_cookies([{"name": _COOKIE, "value": server.token("ana"), "url": server.url}])
+        yield page
+
+
+def test_a_form_is_not_sent_to_a_server_that_is_away(server: Served, page: Page) -> None:
+    ask(server, "one")
+    page.goto(f"{server.url}/agents/one")
+    page.route("**/healthz", lambda route: route.abort())
+    page.get_by_label("Reason").fill("too dear")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer, and nothing was sent.")
+    page.unroute("**/healthz")
+    page.route("**/healthz", lambda route: route.fulfill(status=502))
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("alert")).to_have_count(1)
+    assert page.get_by_label("Reason").input_value() == "too dear"
+    page.unroute("**/healthz")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.locator("#head")).to_contain_text("rejected")
+    assert facts_of(server, "one").data["said"] == {"reason": "too dear", "weight": 2}
+
+
+def test_the_inbox_looks_for_a_server_that_a_proxy_says_is_away(server: Served, page: Page) -> None:
+    page.route("**/live/inbox", lambda route: route.fulfill(status=502))
+    page.goto(server.url)
+    expect(page.locator("#news")).to_contain_text("The server is away")
+    page.unroute("**/live/inbox")
+    expect(page.locator("#news")).to_be_hidden()
+    ask(server, "one")
+    expect(page.locator("#news")).to_contain_text("1 new question")
+
+
+def test_who_is_signed_out_is_told_so_in_the_inbox(server: Served, page: Page) -> None:
+    page.route("**/live/inbox", lambda route: route.fulfill(status=502))
+    page.goto(f"{server.url}/?for=all")
+    page.context.clear_cookies()
+    page.unroute("**/live/inbox")
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.locator("input[name=next]").get_attribute("value") == "/?for=all"
+
+
+def test_a_browser_whose_clock_is_wrong_counts_as_the_server_does(server: Served, page: Page) -> None:
+    ask(server, "one")
+    page.clock.set_system_time(datetime.now(UTC) + timedelta(days=2.5))
+    page.goto(server.url)
+    expect(page.locator("time[data-until]")).to_have_text("2 d left")
+
+
+def test_what_is_said_to_screen_readers_alone_is_not_seen(server: Served, page: Page) -> None:
+    ask(server, "one")
+    page.goto(f"{server.url}/agents/one")
+    expect(page.locator("#live")).to_have_text("live")
+    server.run(server.services["default"].runner.send("one", "withdraw"))
+    said = page.locator("#announcement")
+    expect(said).to_contain_text("New step")
+    box = said.bounding_box()
+    assert box is not None
+    assert (box["width"], box["height"]) == (1, 1)
