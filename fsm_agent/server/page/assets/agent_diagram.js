@@ -17,6 +17,7 @@ export function setUpPicture() {
   const drawn = document.querySelector(".picture");
   if (!drawn?.querySelector("svg")) return;
   picture = new Picture(drawn, { scrolls: true });
+  picture.svg.setAttribute("aria-keyshortcuts", "+ - 0 ArrowLeft ArrowRight ArrowUp ArrowDown");
   document.getElementById("zoom").replaceChildren(
     button("−", "Smaller", () => picture.enlarge(0.8)), button("+", "Larger", () => picture.enlarge(1.25)),
     button("All", "See all of it", () => picture.fit()), button("Where it is", "", showPlace));
