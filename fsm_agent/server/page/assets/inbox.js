@@ -129,7 +129,7 @@ list.addEventListener("submit", async event => {
 function take(card, form, answer, fresh) {
   const again = cards(fresh).get(card.dataset.key);
   const refused = fresh.querySelector(".refused"), problem = fresh.querySelector("main [role=alert]");
-  if (answer.redirected && new URL(answer.url).pathname === "/login") {
+  if (answer.status === 401) {
     say(card, "You are signed out, and your answer was not taken. Sign in on another tab, then send it again.");
   } else if (answer.redirected) {
     done(card, fresh.querySelector(".notice"));
