@@ -121,7 +121,7 @@ def test_what_is_typed_stays_when_somebody_else_answers(server: Served, page: Pa
     place = reason.bounding_box()
     send(server, "one", "reject", {"reason": "too dear"}, by="cleo")
     told = page.locator("#now .closed")
-    expect(told).to_contain_text("cleo has answered: Reject")
+    expect(told).to_contain_text("cleo has answered: Reject.")
     expect(told).to_contain_text("stays here")
     assert (reason.input_value(), reason.bounding_box()) == ("It is too late", place)
     assert page.locator("#now form button:enabled").count() == 0
