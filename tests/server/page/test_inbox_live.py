@@ -268,7 +268,7 @@ def test_who_is_signed_out_keeps_what_was_typed(browser: Browser, tmp_path: Path
     with served(tmp_path, workflows=(REQUEST,), has_tokens=True) as server:
         ask(server, "one")
         assert server.tokens is not None
-        with quiet_page(browser, allowed=["EventSource"]) as page:
+        with quiet_page(browser, allowed=["EventSource", "status of 401"]) as page:
             sign_in(page.context, server, server.token("fay"))
             page.goto(server.url)
             page.get_by_label("Reason").fill("because")
