@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Tests start hundreds of processes: none of them is to compile all modules again, whatever the shell asks for.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-server review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
+.PHONY: help demo demo-server review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema http-api clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/, examples/revi
 
 schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json
+
+http-api: $(VENV)/test.stamp  ## write the reference in docs/http-api.md afresh
+	$(BIN)/python -m fsm_agent.server.api docs/http-api.md
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, SPIN,
 # which proves what the prover proves, with a C compiler, Node.js, which runs XState, a browser, which looks at pages, jq,
-# which stands in for a part of GitHub's command, and servers, PostgreSQL and Redis, which tests start themselves. Does
+# which stands in for a part of GitHub's command, curl, which the page on the HTTP API shows, and servers, PostgreSQL and Redis, which tests start themselves. Does
 # nothing where they are there already; no service is started.
 set -eu
 missing=""
@@ -11,6 +11,7 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v jq >/dev/null 2>&1 || missing="$missing jq"
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
 browser=""
 for name in chromium-headless-shell chromium chromium-browser google-chrome; do

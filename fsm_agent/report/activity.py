@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
-
-from fsm_agent.domain.step import Step
-from fsm_agent.domain.workflow import Workflow
 
 _MINUTE_MS: Final = 60_000
 #: spans that people read easily, in ms
@@ -24,50 +22,46 @@ class Activity(NamedTuple):
     open_questions: tuple[int, ...]
 
 
-class Life(NamedTuple):
-    """The steps of one agent, and its workflow."""
+class Moment(NamedTuple):
+    """A step of an agent: when it was taken, and whether the agent asks something after it."""
 
-    workflow: Workflow
-    steps: Sequence[Step]
+    at_ms: int
+    asks: bool
+
+
+class Life(NamedTuple):
+    """The steps of one agent that are kept, in their order."""
+
+    moments: Sequence[Moment]
+    #: whether it asked something before the first of them
+    has_asked: bool = False
 
 
 def activity(lives: Iterable[Life], *, now_ms: int, spans: int = 48) -> Activity | None:
-    """What happened from the first step until now, in at most so many spans; ``None`` if nothing did."""
-    taken, changes = [], []
-    for life in lives:
-        taken += [step.at_ms for step in life.steps]
-        changes += _questions(life)
+    """What happened from the first step until now, in at most so many spans; ``None`` if nothing did. What is too long
+    ago even for long spans is left out."""
+    told = [life for life in lives if life.moments]
+    taken = [moment.at_ms for life in told for moment in life.moments]
     if not taken:
         return None
-    first_ms = min(taken)
-    span_ms = next((span for span in _SPANS if (now_ms - first_ms) // span < spans), _SPANS[-1])
-    begin_ms = max(first_ms, now_ms - span_ms * spans) // span_ms * span_ms
-    count = max(1, (now_ms - begin_ms) // span_ms + 1)
-    steps, opened = [0] * count, [0] * count
+    first_ms, now_ms = min(taken), max(now_ms, *taken)
+    span_ms = next((span for span in _SPANS if now_ms // span - first_ms // span < spans), _SPANS[-1])
+    last = now_ms // span_ms
+    first = max(first_ms // span_ms, last - spans + 1)
+    steps, changes = [0] * (last - first + 1), [0] * (last - first + 1)
     for at_ms in taken:
-        if begin_ms <= at_ms:
-            steps[min(count - 1, (at_ms - begin_ms) // span_ms)] += 1
-    for at_ms, change in changes:
-        opened[min(count - 1, max(0, (at_ms - begin_ms) // span_ms))] += change
-    return Activity(begin_ms, span_ms, tuple(steps), tuple(_sums(opened)))
+        if at_ms // span_ms >= first:
+            steps[at_ms // span_ms - first] += 1
+    for life in told:
+        for at_ms, change in _changes(life):
+            changes[max(at_ms // span_ms, first) - first] += change
+    return Activity(first * span_ms, span_ms, tuple(steps), tuple(accumulate(changes)))
 
 
-def _questions(life: Life) -> list[tuple[int, int]]:
-    """When a question of an agent was opened (1) and closed (-1)."""
-    changes = []
-    is_open = False
-    for step in life.steps:
-        state = life.workflow.by_path.get(step.target)
-        asks = state is not None and state.ask is not None
-        if asks != is_open:
-            changes.append((step.at_ms, 1 if asks else -1))
-            is_open = asks
-    return changes
-
-
-def _sums(changes: Iterable[int]) -> list[int]:
-    total, sums = 0, []
-    for change in changes:
-        total += change
-        sums.append(total)
-    return sums
+def _changes(life: Life) -> Iterator[tuple[int, int]]:
+    """When an agent began to ask something (1), and when it did not any more (-1)."""
+    asks = False
+    for at_ms, asks_then in [(life.moments[0].at_ms, life.has_asked), *life.moments]:
+        if asks_then != asks:
+            yield at_ms, 1 if asks_then else -1
+            asks = asks_then

@@ -6,9 +6,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
 
+from fsm_agent.domain.selection import asks
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.report.activity import Life, Moment
 from fsm_agent.report.coverage import Tally, Tracker
 from fsm_agent.runtime.agent_reads import read_heads, read_workflow
 from fsm_agent.runtime.replay import load_past
@@ -53,26 +55,31 @@ async def tally_store(
     return StoreCoverage(tallies, left_out, others)
 
 
-async def tally_agents(store: Store, workflow: Workflow, agent_ids: Collection[str]) -> Tally:
-    """Count what these agents have done under one definition; those whose histories cannot be told are left out."""
+async def tally_agents(store: Store, workflow: Workflow, agent_ids: Collection[str]) -> tuple[Tally, list[Life]]:
+    """Count what these agents have done under one definition, and tell when they did anything; those whose histories
+    cannot be told are left out."""
     tally = Tally(workflow)
     programs: dict[str, Program] = {}
+    lives: list[Life] = []
     for agent_id in agent_ids:
         with suppress(FsmAgentError):
-            await _follow(store, agent_id, {workflow.hash: tally}, programs)
-    return tally
+            lives.append(await _follow(store, agent_id, {workflow.hash: tally}, programs))
+    return tally, lives
 
 
-async def _follow(store: Store, agent_id: str, tallies: dict[str, Tally], programs: dict[str, Program]) -> None:
+async def _follow(store: Store, agent_id: str, tallies: dict[str, Tally], programs: dict[str, Program]) -> Life:
     """Count one life; all of it, or nothing."""
     past = await load_past(store, agent_id, programs=programs)
     own = {each: Tally(tally.workflow) for each, tally in tallies.items()}
     tracker = Tracker(past.beginning(), own)
+    has_asked, moments = past.origin is not None and asks(past.origin.head, None), []
     for step in past.steps:
         tracker.follow(step)
+        moments.append(Moment(step.at_ms, asks(tracker.life.head, None)))
     head = past.record.head
     if head.definition in own:
         own[head.definition].agents.add(head.id)
         own[head.definition].stands(head)
     for each, tally in own.items():
         tallies[each].add(tally)
+    return Life(moments, has_asked)

@@ -160,6 +160,13 @@ def require_same_site(request: Request) -> None:
     raise HttpProblem(403, "cross-site", "a page of another site may not ask for this")
 
 
+def is_encrypted(request: Request) -> bool:
+    """Whether the browser speaks TLS. Of a proxy that ends it, only the header knows. It may say what it likes: it only
+    keeps a cookie of whoever sends it from going over the wire in clear."""
+    told = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return request.url.scheme == "https" or told == "https"
+
+
 def _origin_host(origin: str) -> str | None:
     try:
         return urlsplit(origin).netloc

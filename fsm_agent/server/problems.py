@@ -61,6 +61,8 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     429: {"Retry-After": "1"},
     503: {"Retry-After": "1"},
 }
+#: characters of a sentence
+_LONGEST: Final = 1_000
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: the end of a sentence that names a command
 _COMMAND: Final = re.compile(r"; `fsm-agent [^`]*`[^`;]*$")
@@ -83,9 +85,9 @@ class HttpProblem(Exception):
             "type": f"urn:fsm-agent:problem:{self.kind}",
             "title": self.kind.replace("-", " ").capitalize(),
             "status": self.status,
-            "detail": self.detail,
+            "detail": _cut(self.detail),
             "instance": path,
-            **self.more,
+            **{name: [*map(_cut, each)] if isinstance(each, list) else each for name, each in self.more.items()},
         }
 
     def response(self, path: str) -> JSONResponse:
@@ -93,22 +95,34 @@ class HttpProblem(Exception):
         return JSONResponse(self.to_json(path), self.status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def _cut(text: Json) -> Json:
+    """A text without its midst if it is long: what breaks a rule may be all that was sent."""
+    if not isinstance(text, str) or len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+
+
 def problem_of(error: FsmAgentError, *, is_conditional: bool = False) -> HttpProblem:
     """An error of ours as a problem. ``is_conditional`` says whether the request named a version that it is meant for:
     else a conflict with somebody faster is no failed precondition."""
-    status = _status_of(error, is_conditional=is_conditional)
-    kind = _WORDS.sub("-", type(error).__name__).lower()
-    return HttpProblem(status, kind, _detail_of(error, status), **_members_of(error))
+    status = status_of(type(error), is_conditional=is_conditional)
+    return HttpProblem(status, kind_name(type(error)), _detail_of(error, status), **_members_of(error))
 
 
-def _status_of(error: FsmAgentError, *, is_conditional: bool) -> int:
-    if isinstance(error, _OF_THE_SERVER):
+def status_of(error: type[FsmAgentError], *, is_conditional: bool = False) -> int:
+    """The status that tells of a class of errors."""
+    if issubclass(error, _OF_THE_SERVER):
         return 500
-    if isinstance(error, RunnerClosed):  # the server is being stopped
+    if issubclass(error, RunnerClosed):  # the server is being stopped
         return 503
-    if isinstance(error, (Conflict, UserConflict)) and not is_conditional:
+    if issubclass(error, (Conflict, UserConflict)) and not is_conditional:
         return 409
     return STATUSES[kind_of(error)]
+
+
+def kind_name(error: type[FsmAgentError]) -> str:
+    """What the kind of problem is called that tells of a class of errors."""
+    return _WORDS.sub("-", error.__name__).lower()
 
 
 def _detail_of(error: FsmAgentError, status: int) -> str:

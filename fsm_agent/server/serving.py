@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = (error.strerror or str(error)).partition(" (while ")[0]  # which Python says of the address once more
         raise SettingsInvalid(f"cannot listen on {host} port {port}: {why}; choose another --port or --host") from None
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.selection import ANYBODY, Selection, Tally
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged
-from fsm_agent.report.activity import Activity, Life, activity
+from fsm_agent.errors import DefinitionDamaged
+from fsm_agent.report.activity import Activity, activity
 from fsm_agent.report.coverage import Coverage, coverage
 from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.runtime.coverage import tally_agents
@@ -27,9 +28,11 @@ _SAMPLE_KEPT_S: Final = 60
 _OPEN_KEPT_S: Final = 1
 #: the newest agents, whose histories are read to tell how long agents stay in states
 SAMPLE: Final = 200
+#: counts that are kept: those of people who ask for their inbox, and those of definitions
+_MOST_KEPT: Final = 1_000
 _PAGE: Final = 1_000
-#: of one history
-_MOST_STEPS: Final = 1_000
+#: of all their histories together: to tell them takes a second or two
+_MOST_STEPS: Final = 20_000
 
 
 class KnownWorkflow(NamedTuple):
@@ -46,6 +49,10 @@ class Sample(NamedTuple):
     """What the newest agents of a workflow have done."""
 
     agents: int
+    #: whether there are no others
+    is_all: bool
+    #: agents that have another definition
+    others: int
     #: under its present definition
     coverage: Coverage
     #: ``None`` if there are no agents
@@ -55,12 +62,20 @@ class Sample(NamedTuple):
 class Statistics:
     """Counts of one namespace, each made once for all who ask at the same time."""
 
-    def __init__(self, store: Store, startable: Mapping[str, Workflow]) -> None:
+    def __init__(
+        self, store: Store, startable: Mapping[str, Workflow], *, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._store = store
+        self._clock = clock
         self._startable = startable
         self._definitions: dict[str, Workflow] = {}
-        #: what was counted -> until when it is kept, and the count
-        self._kept: dict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = {}
+        #: what was counted -> until when it is kept, and the count; in the order in which they were asked for
+        self._kept: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
+
+    @property
+    def kept(self) -> int:
+        """How many counts are kept."""
+        return len(self._kept)
 
     async def tally(self) -> Sequence[Tally]:
         """How many agents there are, by workflow, state and status."""
@@ -84,10 +99,12 @@ class Statistics:
         return await self._counted(("sample", workflow.hash), _SAMPLE_KEPT_S, lambda: self._look(workflow))
 
     async def _counted(self, name: tuple[str, ...], kept_s: float, count: Callable[[], Awaitable[Value]]) -> Value:
-        until_s, future = self._kept.get(name, (0.0, None))
-        if future is None or monotonic() > until_s or (future.done() and future.exception() is not None):
-            future = asyncio.ensure_future(count())
-            self._kept[name] = monotonic() + kept_s, future
+        until_s, future = self._kept.pop(name, (0.0, None))
+        if future is None or (future.done() and (self._clock() > until_s or _has_failed(future))):
+            until_s, future = self._clock() + kept_s, asyncio.ensure_future(count())
+        self._kept[name] = until_s, future
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
         value: Value = await asyncio.shield(future)
         return value
 
@@ -116,10 +133,17 @@ class Statistics:
 
     async def _look(self, workflow: Workflow) -> Sample:
         page = await self._store.select(Selection(workflow=workflow.name), newest=True, limit=SAMPLE)
-        tally = await tally_agents(self._store, workflow, [head.id for head in page.heads])
-        lives = []
-        for head in page.heads:
-            with suppress(AgentNotFound, AgentDamaged):  # it may be gone by now, and `doctor` tells of it
-                lives.append(Life(workflow, await self._store.history(head.id, limit=_MOST_STEPS)))
+        heads = [head for head, steps in zip(page.heads, _sums(page.heads), strict=True) if steps <= _MOST_STEPS]
+        tally, lives = await tally_agents(self._store, workflow, [head.id for head in heads])
         told = activity(lives, now_ms=await self._store.now())
-        return Sample(len(lives), coverage(tally), told)
+        others = sum(head.definition != workflow.hash for head in heads)
+        return Sample(len(lives), page.next is None and len(heads) == len(page.heads), others, coverage(tally), told)
+
+
+def _has_failed(future: asyncio.Future[Any]) -> bool:
+    return future.cancelled() or future.exception() is not None
+
+
+def _sums(heads: Sequence[Head]) -> Iterator[int]:
+    """How many steps each agent has had, together with those before it."""
+    return accumulate(head.version for head in heads)

@@ -41,7 +41,7 @@ class Gate:
         caller = self.access.caller(request)
         self._rates.count(caller.account)
         if scope is not None and not caller.may(scope):
-            raise HttpProblem(403, "scope-missing", f"this needs the scope {scope!r}, which the token lacks")
+            raise HttpProblem(403, "scope-missing", f"this needs the scope '{scope}', which the token lacks")
         return caller
 
     def service(self, caller: Caller, namespace: str | None) -> Service:
@@ -66,7 +66,7 @@ def endpoint(operation: Operation, gate: Gate) -> Callable[[Request], Awaitable[
     async def enter(request: Request) -> Response:
         try:
             reply = await operation.handler(await _call(operation, gate, request))
-            return response_of(reply, is_head=request.method == "HEAD")
+            return response_of(reply)
         except Exception as error:  # what is no error of ours must not end the connection either
             return _problem(operation, request, error).response(request.scope["path"])
 
@@ -106,11 +106,9 @@ class _Document(JSONResponse):
         return codec.encode(content).encode()
 
 
-def response_of(reply: Reply, *, is_head: bool = False) -> Response:
+def response_of(reply: Reply) -> Response:
     """The response to a reply. What is replied is of this moment, and nobody's to keep."""
     if not isinstance(reply.content, Response):
         return _Document(reply.content, reply.status, headers={**_UNKEPT, **reply.headers})
     reply.content.headers.update(_UNKEPT)
-    if is_head and reply.content.status_code == 200:  # what has no length would be made in vain, and may have no end
-        return Response(media_type=reply.content.media_type, headers=_UNKEPT)
     return reply.content

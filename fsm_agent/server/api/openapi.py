@@ -66,10 +66,10 @@ _GIVEN_HEADERS: Final[dict[str, Schema]] = {
 _PROBLEM_HEADERS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _STREAM: Final = """id: 3
 event: step
-data: {"version": 3, "kind": "event", "event": "approve", "from": "asking", "to": "packing", "by": "ana"}
+data: {"version": 3, "kind": "event", "event": "approve", "from": "deciding", "to": "granted", "by": "ana"}
 
 event: end
-data: {}
+data: {"reason": "ended"}
 
 """
 _BINARY: Final = ("image/png", "application/pdf")

@@ -86,8 +86,9 @@ OPERATIONS: Final = (
         "Follow the steps of an agent as they happen",
         stream,
         "Server-sent events. Each `step` has a `Step` as its data and the version as its id, from which a client goes "
-        "on by `Last-Event-ID`. The stream ends with the event `end` when the agent has ended; whoever asks again "
-        "then gets status 204. A comment comes when nothing has happened for a while.",
+        "on by `Last-Event-ID`. `forgotten` tells which steps, `from` one `to` another, the history has forgotten. "
+        "The stream ends with `end` when the agent has ended or was deleted, and whoever asks again then gets status "
+        "204; or with `failed`, whose data are a `Problem`. A comment comes when nothing has happened for a while.",
         gives=None,
         also=(204,),
         query={"after": after_number("version")},

@@ -35,13 +35,18 @@ TAKEN: Final[Mapping[str, Schema]] = {
         },
         "An agent to start.",
         required=("workflow",),
-        example={"workflow": "order", "event": "ordered", "payload": {"item": "book"}, "labels": {"shop": "north"}},
+        example={
+            "workflow": "leave",
+            "event": "asked",
+            "payload": {"who": "Ana", "days": 3},
+            "labels": {"team": "sales"},
+        },
     ),
     "SendRequest": _request(
         {"event": said(NAME, "The event to send."), "payload": _PAYLOAD},
         "An event for an agent.",
         required=("event",),
-        example={"event": "ordered", "payload": {"item": "book"}},
+        example={"event": "asked", "payload": {"who": "Ana", "days": 3}},
     ),
     "AnswerRequest": _request(
         {
@@ -51,7 +56,7 @@ TAKEN: Final[Mapping[str, Schema]] = {
         },
         "An answer to the question of an agent.",
         required=("question",),
-        example={"question": 2, "event": "reject", "payload": {"reason": "too dear"}},
+        example={"question": 2, "event": "reject", "payload": {"reason": "too many of us are away"}},
     ),
     "UnparkRequest": _request(
         {

@@ -28,7 +28,7 @@ from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit
 
 _STYLES: Final = ("diagram.css", "forms.css", "agent.css")
-_SCRIPTS: Final = ("picture.js", "agent.js")
+_SCRIPTS: Final = ("agent.js",)
 
 
 async def agent(visit: Visit) -> Response:

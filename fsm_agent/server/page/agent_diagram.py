@@ -64,13 +64,9 @@ def scrubber(visit: Visit, facts: Facts) -> h.Node:
     return h.div("#scrubber")[
         h.form(".scrub", method="get", action=link(visit, facts))[
             _namespace(visit),
-            h.a(".button", rel="prev", href=link(visit, facts, at=at - 1), aria_label="One version back")["◀"]
-            if at > 1
-            else h.span(".button", aria_hidden="true")["◀"],
+            _arrow(visit, facts, "earlier", at - 1),
             h.input("#at", type="range", name="at", min="1", max=str(last), value=str(at), aria_label="Version"),
-            h.a(".button", rel="next", href=_forward(visit, facts), aria_label="One version on")["▶"]
-            if at < last
-            else h.span(".button", aria_hidden="true")["▶"],
+            _arrow(visit, facts, "later", at + 1),
             h.output(for_="at")[f"{at:,} of {last:,}"],
             h.button(".go")["Show"],
         ],
@@ -78,9 +74,13 @@ def scrubber(visit: Visit, facts: Facts) -> h.Node:
     ]
 
 
-def _forward(visit: Visit, facts: Facts) -> str:
-    following = facts.head.version + 1
-    return link(visit, facts, at=None if following == facts.now.version else following)
+def _arrow(visit: Visit, facts: Facts, name: str, at: int) -> h.Node:
+    """The way to the version before or after, if there is one."""
+    sign, words = ("◀", "One version back") if name == "earlier" else ("▶", "One version on")
+    if not 0 < at <= facts.now.version:
+        return h.span(".button", id=name, aria_hidden="true")[sign]
+    address = link(visit, facts, at=None if at == facts.now.version else at)
+    return h.a(".button", id=name, href=address, aria_label=words, data_at=str(at))[sign]
 
 
 def _namespace(visit: Visit) -> h.Node:
@@ -96,7 +96,7 @@ def _when(visit: Visit, facts: Facts) -> h.Node:
     at, can = facts.head.version, visit.may(Scope.OPERATE)
     return [
         h.span[h.strong["The past"], ", as of ", moment(moment_of(facts.head.updated_ms))],
-        h.a("#back.button.main", href=link(visit, facts))["Back to now"],
+        h.a(".button.main", href=link(visit, facts), data_at=str(facts.now.version))["Back to now"],
         h.a(".button", href=link(visit, facts, "rewind", to=at))["Rewind …"] if can else None,
         h.a(".button", href=link(visit, facts, "fork", version=at))["Fork …"] if can else None,
     ]

@@ -168,9 +168,7 @@ def _error(visit: Visit, facts: Facts) -> h.Node:
 
 
 #: what whoever has a command line is told to type
-_COMMANDS = re.compile(
-    r"(, and `unpark --retry` begins the work of state|; find out, and tell `unpark`) .*$", re.DOTALL
-)
+_COMMANDS = re.compile(r"(, and (once it is unparked|`unpark --retry`)|; find out, and tell `unpark`) .*", re.DOTALL)
 
 
 def why_parked(kind: str, message: str) -> str:

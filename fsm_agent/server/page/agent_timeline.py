@@ -29,6 +29,8 @@ _LONGEST_VALUE: Final = 200
 _LONGEST_REASON: Final = 200
 #: characters of a name
 _LONGEST_NAME: Final = 40
+#: what a field holds that was not given
+_EMPTY: Final[tuple[Json, ...]] = (None, "", [], {})
 #: fields that are named
 _MOST_NAMED: Final = 4
 
@@ -80,8 +82,8 @@ def _steps(visit: Visit, head: Head, timeline: Timeline, at: int | None) -> h.No
         h.p(".pages")[there("Newest steps", newest), " ", there("Newer", min(newer + PAGE, head.version + 1))]
         if newer
         else None,
-        h.ol("#steps", reversed=True)[rows],
-        h.p(".pages")[there("Older steps", older)] if older else _beginning(timeline),
+        h.ol("#steps", reversed=True, data_newest=newer is None)[rows],
+        h.p("#older.pages")[there("Older steps", older) if older else _beginning(timeline)],
     ]
 
 
@@ -89,7 +91,7 @@ def _beginning(timeline: Timeline) -> h.Node:
     """What stands where there are no older steps."""
     if timeline.steps and timeline.steps[-1].version == 1:
         return None
-    return h.p(".hint")["Older steps are forgotten: the history was shortened."]
+    return h.span(".hint")["Older steps are forgotten: the history was shortened."]
 
 
 def entry(visit: Visit, agent_id: str, step: Step, *, is_shown: bool = False) -> h.Node:
@@ -118,7 +120,7 @@ def title(step: Step) -> str:
     label = step.kind.facts.label
     if step.kind.facts.restores:
         return label.format_map(step.payload)
-    return step.event
+    return f"after {step.payload['after']}" if step.event == "after" and "after" in step.payload else step.event
 
 
 def _kind(step: Step) -> h.Node:
@@ -155,16 +157,26 @@ def _changes(step: Step, address: str) -> h.Node:
     """What came with the step and what it changed, folded."""
     if not step.delta and not step.payload:
         return None
-    names = [one_line(name, _LONGEST_NAME) for name in step.delta.fields]
+    names = [one_line(name, _LONGEST_NAME) for name in _fields(step)]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     verb = "began with" if step.kind is StepKind.CREATED else "changed"
-    told = f"{verb} {', '.join(names[:_MOST_NAMED])}{more}" if names else "payload"
+    told = f"{verb} {', '.join(names[:_MOST_NAMED])}{more}" if names else "data" if step.delta else "payload"
     return h.details[
         h.summary(dir="auto")[told],
-        _pairs("Payload", step.payload) if step.payload and not step.kind.facts.restores else None,
+        [h.p(".meta")["payload"], _pairs("Payload", step.payload)]
+        if step.payload and not step.kind.facts.restores
+        else None,
+        h.p(".meta")["changes"] if step.delta and step.payload else None,
         diff(step.delta),
         h.p(".meta")[h.a(href=address)["All of this step"]],
     ]
+
+
+def _fields(step: Step) -> Sequence[str]:
+    """The fields that changed; those that an agent began with if there is something in them."""
+    if step.kind is not StepKind.CREATED:
+        return step.delta.fields
+    return [name for name, value in step.delta.set.items() if value not in _EMPTY]
 
 
 def _pairs(name: str, values: Mapping[str, Json]) -> h.Node:

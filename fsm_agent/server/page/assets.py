@@ -4,6 +4,7 @@ is in them."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,8 @@ _FOLDER: Final = files(__package__) / "assets"
 _TYPES: Final[Mapping[str, str]] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 #: shared with pages that are files
 _SHARED: Final = {"picture.js": files("fsm_agent.report.page") / "picture.js"}
+#: how one script names another
+_IMPORT: Final = re.compile(rb'"\./([a-z_]+\.js)"')
 #: a browser may keep a file for a year: another one has another address
 _KEPT: Final = "public, max-age=31536000, immutable"
 
@@ -43,7 +46,9 @@ def _read(name: str) -> bytes:
     if name not in _names():
         raise FileNotFoundError(name)
     content = _SHARED.get(name, _FOLDER / name).read_bytes()
-    return content + adaptive_style().encode() if name == "diagram.css" else content
+    if name == "diagram.css":
+        return content + adaptive_style().encode()
+    return _IMPORT.sub(lambda found: f'"{asset(found[1].decode())}"'.encode(), content)
 
 
 @cache

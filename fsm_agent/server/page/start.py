@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from fsm_agent.domain.json import Schema, is_required, object_schema
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import Refused
+from fsm_agent.errors import FsmAgentError, KeyReuse, Refused, StoreUnavailable
 from fsm_agent.server.api.schema_parts import AGENT_ID
 from fsm_agent.server.page.forms.fields import fields
 from fsm_agent.server.page.forms.filled import filled
@@ -20,7 +20,10 @@ from fsm_agent.server.page.forms.reader import Reading, read
 from fsm_agent.server.page.forms.render import render
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.workflows import found_workflow
+from fsm_agent.server.page.widgets import agent_link
+from fsm_agent.server.page.workflows import description, found_workflow
+from fsm_agent.server.problems import HttpProblem, problem_of
+from fsm_agent.server.tokens import Scope
 
 #: what the form has beside the fields of its schema
 _EVENT: Final = "event"
@@ -63,16 +66,36 @@ async def start(visit: Visit) -> Response:
             by=visit.caller.name,
             drive=False,
         )
-    except Refused as error:
-        told = [str(each) for each in getattr(error, "problems", ())] or [str(error)]
-        refused = reading._replace(problems=tuple(Problem("", text) for text in told))
-        return _page(visit, workflow, event, refused, key)
+    except FsmAgentError as error:
+        return _refused(visit, workflow, event, reading, key=key, error=error)
     await visit.service.go_on(agent)
-    return RedirectResponse(visit.link("agents", agent.id), 303)
+    if visit.may(Scope.READ):
+        return RedirectResponse(visit.link("agents", agent.id), 303)
+    return page(visit, "Started", h.h1["Started"], h.p["The agent ", agent_link(visit, agent.id), " has begun."])
+
+
+def _refused(
+    visit: Visit, workflow: Workflow, event: str, reading: Reading, *, key: str, error: FsmAgentError
+) -> Response:
+    """The form again, with why no agent was started and with all that was typed."""
+    match error:
+        case StoreUnavailable():
+            told = ["The store does not answer now. Send it again: one agent is started, and not two."]
+        case KeyReuse():
+            key = secrets.token_urlsafe(16)
+            told = ["This form has already started an agent, with other values. Send it again to start another one."]
+        case Refused():
+            told = [str(each) for each in getattr(error, "problems", ())] or [str(error)]
+        case _:
+            raise error
+    problems = tuple(Problem("", text) for text in told)
+    return _page(visit, workflow, event, reading._replace(problems=problems), key, status=problem_of(error).status)
 
 
 async def _startable(visit: Visit) -> Workflow:
-    name, _ = await found_workflow(visit)
+    name, known = await found_workflow(visit)
+    if not known.can_start:
+        raise HttpProblem(404, "workflow-unknown", f"workflow {name!r} has no file here, so none can be started")
     return visit.service.startable(name)
 
 
@@ -130,7 +153,9 @@ def _words(event: str) -> str:
     return event.replace("_", " ").capitalize() if event else "Nothing: it waits"
 
 
-def _page(visit: Visit, workflow: Workflow, event: str, reading: Reading, key: str) -> Response:
+def _page(
+    visit: Visit, workflow: Workflow, event: str, reading: Reading, key: str, *, status: int | None = None
+) -> Response:
     name = workflow.name
     form = h.form(
         ".form.start.card", method="post", action=visit.link("workflows", name, "start", all=visit.query.get("all"))
@@ -144,19 +169,22 @@ def _page(visit: Visit, workflow: Workflow, event: str, reading: Reading, key: s
             prefix="start",
             changed=reading.changed,
         ),
-        h.p[h.button(".main")["Start"], " ", h.a(".button", href=visit.link("workflows", name))["Back"]],
+        h.p[
+            h.button(".main")["Start"],
+            [" ", h.a(".button", href=visit.link("workflows", name))["Back"]] if visit.may(Scope.READ) else None,
+        ],
     ]
     return page(
         visit,
         f"Start {name}",
         h.h1(dir="auto")[f"Start {name}"],
-        h.p(dir="auto")[workflow.description] if workflow.description else None,
+        description(workflow),
         _choice(visit, workflow, event),
         _more(visit, workflow, event),
         form,
         place="workflows",
         styles=("forms.css", "workflows.css"),
-        status=422 if reading.problems else 200,
+        status=status or (422 if reading.problems else 200),
     )
 
 

@@ -44,7 +44,7 @@ class Visit:
     def require(self, scope: Scope) -> None:
         """Raises ``HttpProblem`` 403 without the scope."""
         if not self.may(scope):
-            raise HttpProblem(403, "scope-missing", f"this needs the scope {scope!r}, which your token lacks")
+            raise HttpProblem(403, "scope-missing", f"this needs the scope '{scope}', which your token lacks")
 
     def sent(self, name: str) -> str | None:
         """What the form has sent under a name, the last of several."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.selection import Tally
+from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import RenderFailed
 from fsm_agent.render.formats import draw
@@ -22,13 +23,17 @@ from fsm_agent.server.diagrams import Drawing, drawing
 from fsm_agent.server.page.plots import Dwell, dwell_plot, questions_plot, steps_plot
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.svg import inline
+from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import status_badge, workflow_link
 from fsm_agent.server.problems import HttpProblem
-from fsm_agent.server.statistics import SAMPLE, KnownWorkflow, Sample
+from fsm_agent.server.statistics import KnownWorkflow, Sample
 from fsm_agent.server.tokens import Scope
 
 _STYLES: Final = ("workflows.css",)
+#: characters of a description in the list, and on the page of its workflow
+_SHORT: Final = 300
+_LONG: Final = 4_000
 
 
 async def workflows(visit: Visit) -> Response:
@@ -53,9 +58,9 @@ def _row(visit: Visit, name: str, known: KnownWorkflow, tally: Sequence[Tally]) 
     return h.tr[
         h.td(data_name="Workflow")[
             h.strong[workflow_link(visit, name)],
-            h.p(".hint", dir="auto")[known.newest.description] if known.newest.description else None,
+            h.p(".hint", dir="auto")[one_line(known.newest.description, _SHORT)] if known.newest.description else None,
         ],
-        h.td(data_name="Versions")[", ".join(map(str, known.versions))],
+        h.td(data_name="Versions")[", ".join(f"v{version}" for version in known.versions)],
         h.td(".counts", data_name="Agents")[
             [
                 h.a(href=visit.link("agents", workflow=name, status=str(status)))[
@@ -64,7 +69,7 @@ def _row(visit: Visit, name: str, known: KnownWorkflow, tally: Sequence[Tally]) 
                 for status in Status
                 if counts[status]
             ]
-            or "none"
+            or "no agents"
         ],
         h.td[h.a(".button", href=visit.link("workflows", name, "start"))["Start …"] if can_start else None],
     ]
@@ -83,13 +88,38 @@ async def workflow(visit: Visit) -> Response:
             h.h1(dir="auto")[name, h.span(".quiet")[f" v{known.newest.version}"]],
             h.a(".button.main", href=visit.link("workflows", name, "start"))["Start an agent …"] if can_start else None,
         ],
-        h.p(dir="auto")[known.newest.description] if known.newest.description else None,
+        description(known.newest),
         await _picture(known.newest, sample.coverage, tally),
+        _about(sample),
         _plots(sample),
         _occupancy(visit, name, sample.coverage, tally),
         place="workflows",
-        styles=(*_STYLES, "diagram.css"),
+        styles=("diagram.css", *_STYLES),
+        scripts=("workflow.js",),
     )
+
+
+def description(workflow: Workflow) -> h.Node:
+    """What a workflow says of itself, or the beginning of that."""
+    return h.p(".description", dir="auto")[visible(workflow.description[:_LONG])] if workflow.description else None
+
+
+def _about(sample: Sample) -> h.Node:
+    """Whom the numbers in the diagram are of."""
+    sentences = []
+    if not sample.is_all:
+        of = f"the newest {_agents(sample.agents)}"
+        sentences.append(f"Transitions and times are those of {of}; where agents are now is counted of all.")
+    if sample.others:
+        has = "has" if sample.others == 1 else "have"
+        sentences.append(
+            f"{_agents(sample.others)} {has} another definition, and what they did under that is left out."
+        )
+    return h.p(".hint")[" ".join(sentences)] if sentences else None
+
+
+def _agents(count: int) -> str:
+    return f"{count:,} {'agent' if count == 1 else 'agents'}"
 
 
 async def found_workflow(visit: Visit) -> tuple[str, KnownWorkflow]:
@@ -97,7 +127,7 @@ async def found_workflow(visit: Visit) -> tuple[str, KnownWorkflow]:
     name = visit.request.path_params["name"]
     known = await visit.service.statistics.workflows()
     if name not in known:
-        raise HttpProblem(404, "workflow-unknown", f"there is no workflow {name!r}", allowed=list(known))
+        raise HttpProblem(404, "workflow-unknown", f"there is no workflow {shortened(name)}", allowed=list(known))
     return name, known[name]
 
 
@@ -107,7 +137,7 @@ async def _picture(workflow: Workflow, told: Coverage, tally: Sequence[Tally]) -
         drawn = await asyncio.to_thread(_drawn, workflow, _now(told, tally))
     except RenderFailed as error:
         return h.p(".problem")[str(error)]
-    return inline(drawn, _words(workflow))
+    return [h.div("#zoom", role="group", aria_label="Zoom"), inline(drawn, _words(workflow))]
 
 
 def _words(workflow: Workflow) -> str:
@@ -130,7 +160,7 @@ def _drawn(workflow: Workflow, told: Coverage) -> Drawing:
 def _plots(sample: Sample) -> h.Node:
     if sample.activity is None:
         return None
-    whose = "all agents" if sample.agents < SAMPLE else f"the newest {sample.agents} agents"
+    whose = "all agents" if sample.is_all else f"the newest {_agents(sample.agents)}"
     return h.section[
         h.h2["Over time", h.span(".hint")[f" of {whose}"]],
         h.div(".plots")[steps_plot(sample.activity), questions_plot(sample.activity)],

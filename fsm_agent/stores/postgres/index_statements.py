@@ -11,6 +11,7 @@ from typing import Final
 #: Whether a question is to several people; only a statement that looks after ``addressees`` may change such a head.
 ASKS_SEVERAL: Final = "(head.asked_due IS NOT NULL AND head.asked_to IS NULL)"
 ASKED: Final = "asked_due = %(asked_due)s::bigint, asked_to = %(asked_to)s"
+NOT_ASKED: Final = "asked_due = NULL, asked_to = NULL"
 
 _NAMES: Final = "json_array_elements_text(%(addressees)s::json) AS told (who)"
 

@@ -29,7 +29,9 @@ _LONGEST_NAME: Final = 128
 def commit_values(commit: Commit) -> Values:
     head = commit.head
     values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0") | waking(head)
-    values |= {"id": kept(head.id), "epoch": commit.epoch, **question_values(head)}
+    values |= {"id": kept(head.id), "epoch": commit.epoch}
+    if head.asked is not None and asks(head, None):
+        values |= question_values(head)
     if commit.snapshot is not None:
         values |= snapshot_values(commit.snapshot)
     return values if commit.is_plain else values | _more(commit)
@@ -103,13 +105,14 @@ def waking(head: Head) -> Values:
     return {"wake_ms": head.own_wake_ms, "wake_if_queued": head.wake_if_queued_ms}
 
 
-_NO_QUESTION: Final[Values] = {"asked_due": None, "asked_to": None, "addressees": "[]"}
+#: by what it is found that an agent does not ask
+NO_QUESTION: Final[Values] = {"asked_due": None, "asked_to": None, "addressees": "[]"}
 
 
 def question_values(head: Head) -> Values:
     """By what an open question is found."""
     if head.asked is None or not asks(head, None):
-        return _NO_QUESTION
+        return NO_QUESTION
     due_ms, (to, several) = question_place(head).due_ms, _addressed(head.asked.to)
     return {
         "asked_due": NEVER_MS if due_ms is None else due_ms,
@@ -128,8 +131,8 @@ def _addressed(to: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def asks_several(values: Values) -> bool:
-    """Whether ``question_values`` are those of a question to several people."""
-    return values["asked_due"] is not None and values["asked_to"] is None
+    """Whether these are the values of a question to several people."""
+    return values.get("asked_due") is not None and values["asked_to"] is None
 
 
 def finding_values(head: Head) -> Values:

@@ -121,11 +121,13 @@ class CommitShape(NamedTuple):
     remembers: bool
     #: it remembers somebody of whom nothing was known
     meets: bool
+    #: there is a question after it
+    asks: bool
     #: the question before it or after it is to several people
     addresses: bool
 
 
-def shape_of(commit: Commit, *, addresses: bool) -> CommitShape:
+def shape_of(commit: Commit, *, asks: bool, addresses: bool) -> CommitShape:
     settlement = commit.settlement
     return CommitShape(
         is_fenced=commit.epoch is not None,
@@ -138,6 +140,7 @@ def shape_of(commit: Commit, *, addresses: bool) -> CommitShape:
         says=len(commit.said),
         remembers=commit.user is not None,
         meets=commit.user is not None and commit.user.version == 1,
+        asks=asks,
         addresses=addresses,
     )
 
@@ -217,7 +220,7 @@ def _moved(shape: CommitShape, stands: str) -> str:
         "state = %(state)s, status = %(status)s::smallint, version = %(version)s::bigint",
         "updated_ms = %(updated_ms)s::bigint, cold = %(cold)s",
         _LEASE,
-        index_statements.ASKED,
+        index_statements.ASKED if shape.asks else index_statements.NOT_ASKED,
         f"""wake_ms = CASE WHEN queued > {1 if shape.dequeues else 0}
         THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END""",
     ]

@@ -100,11 +100,11 @@ class PostgresStore(PostgresListing):
 
     async def commit(self, commit: Commit) -> Committed:
         values = values_of.commit_values(commit)
-        shape = statements.shape_of(commit, addresses=values_of.asks_several(values))
+        shape = statements.shape_of(commit, asks="asked_due" in values, addresses=values_of.asks_several(values))
         moved = await self._swap(statements.commit_statement(shape), values)
         if not moved and not shape.addresses and await self._read(queries.ASKS_SEVERAL, values):
             shape = shape._replace(addresses=True)
-            moved = await self._swap(statements.commit_statement(shape), values)
+            moved = await self._swap(statements.commit_statement(shape), {**values_of.NO_QUESTION, **values})
         if not moved:
             await self._refuse_step(commit)
         self._clock.seen(commit.head.updated_ms)
