@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from benchmarks import crowds, instructions, large, processes, proofs, steps, turns
+from benchmarks import crowds, http_requests, instructions, large, processes, proofs, steps, turns
 from benchmarks.measure import Row
 from benchmarks.place import Place
 from benchmarks.places import Places
@@ -63,6 +63,12 @@ def all_groups(places: Places, sizes: Sizes) -> list[Group]:
                 Measure("large workflow", partial(large.large_workflow_rows, sizes)),
                 Measure("proofs", partial(proofs.proof_rows, sizes)),
             ],
+        ),
+        (
+            "Requests over HTTP",
+            "Against a server with bare routes that say the raw statements, on the same uvicorn and starlette: "
+            f"{http_requests.CONNECTIONS} connections at once. {sizes.asking:,} agents ask; a page is 50.",
+            [_at(place, sizes, "requests", http_requests.http_requests) for place in (places.sqlite, places.postgres)],
         ),
         ("What costs extra where it is used", "Against a plain step of ours.", _extra(places, sizes)),
     ]

@@ -31,8 +31,12 @@ class Sizes:
     peer_messages: int = 1_000
     peer_crowd: int = 2_000
     large_states: int = 1_000
+    #: agents that ask something, and requests of each kind in a run
+    asking: int = 1_000
+    requests: int = 400
     million: int = 1_000_000
     million_due: int = 100
+    million_asking: int = 100_000
 
 
 FULL = Sizes()
@@ -56,6 +60,9 @@ SMOKE = Sizes(
     peer_messages=12,
     peer_crowd=8,
     large_states=40,
+    asking=16,
+    requests=8,
     million=60,
     million_due=3,
+    million_asking=12,
 )

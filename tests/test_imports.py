@@ -27,6 +27,8 @@ THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "
 #: what only those need who record what agents do
 RECORDERS = {"opentelemetry", "prometheus_client"}
 HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS | RECORDERS
+#: what only the server needs
+WEB = {"starlette", "uvicorn", "h11", "htpy", "markupsafe"}
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}
@@ -71,6 +73,27 @@ def test_delivering_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
     assert imported(shop, *words) & (HEAVY | SCREENS | {"yaml", "yamlcore"}) == set()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["serve", "--help"],
+        ["token", "new", "ana", "--scope", "read"],
+        ["list", "--waiting"],
+        ["check", "workflows"],
+        ["run", "workflows/order.yaml", "--no-input", "--payload", '{"item": "book"}'],
+        ["answer", "one", "--event", "approve"],
+        ["worker", "--once"],
+    ],
+)
+def test_only_serving_imports_what_serves(shop: Shop, words: list[str]) -> None:
+    shop.order()
+    modules = all_imported(shop, *words)
+    assert {name.partition(".")[0] for name in modules} & WEB == set()
+    ours = {name.removeprefix(f"{OURS}server") for name in modules if name.startswith(f"{OURS}server")}
+    assert ours <= {"", ".tokens", ".token_file", ".private_file"}
+
+
 def modules_after(statement: str) -> set[str]:
     return printed_by(f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})")
 
@@ -87,7 +110,7 @@ def printed_by(code: str) -> set[str]:
 
 
 def test_the_library_imports_nothing_that_thinks() -> None:
-    assert modules_after("import fsm_agent") & (HEAVY | RULES) == set()
+    assert modules_after("import fsm_agent") & (HEAVY | RULES | WEB) == set()
     runner = "from fsm_agent import *\nfrom fsm_agent import Runner\nfrom fsm_agent.actions.builtin import built_in"
     names = "for name in ('llm.generate', 'llm.decide', 'llm.agent', 'http.request'): built_in(name)"
     assert modules_after(f"{runner}\n{names}") & (DRIVERS | THINKERS) == set()

@@ -23,6 +23,7 @@ from fsm_agent.domain.text import listed
 from fsm_agent.server.api.endpoint import Gate, endpoint
 from fsm_agent.server.api.openapi import document
 from fsm_agent.server.api.table import OPERATIONS
+from fsm_agent.server.page.problem_page import problem_page
 from fsm_agent.server.page.routes import page_routes
 from fsm_agent.server.probes import alive, readiness
 from fsm_agent.server.problems import HttpProblem
@@ -101,15 +102,23 @@ async def _routing_problem(request: Request, error: Exception) -> Response:
         raise error
     path = request.scope["path"]
     if error.status_code != 405:
-        return HttpProblem(error.status_code, "not-found", f"there is nothing at {path}").response(path)
+        return _told(request, HttpProblem(error.status_code, "not-found", f"there is nothing at {path}"))
     methods = _methods(request)
     allow = {"Allow": ", ".join(methods)}
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=allow)
     why = f"{path} takes {listed(methods)}, and not {request.method}"
-    response = HttpProblem(405, "method-not-allowed", why, allowed=list(methods)).response(path)
+    response = _told(request, HttpProblem(405, "method-not-allowed", why, allowed=list(methods)))
     response.headers.update(allow)
     return response
+
+
+def _told(request: Request, problem: HttpProblem) -> Response:
+    """A page for who looks with a browser, and a document for programs."""
+    path, takes = request.scope["path"], request.headers.get("accept", "")
+    if "text/html" in takes and not path.startswith("/v1/"):
+        return problem_page(None, problem)
+    return problem.response(path)
 
 
 def _methods(request: Request) -> list[str]:

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.step import Step
-from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.replay.history import Past
@@ -34,14 +33,12 @@ _MANY: Final = 500
 
 
 class Mark(NamedTuple):
-    """How an element of a diagram stands out."""
+    """How an element of a diagram stands out to which an agent has come."""
 
-    #: the agent is there
-    is_here: bool
-    #: how often it was there, or took this way
-    times: int
-    #: whether the step that led here took this way
-    is_last: bool
+    #: it is there
+    is_here: bool = False
+    #: the step that led to the version came there, or took this way
+    is_last: bool = False
 
 
 class _Path:
@@ -56,12 +53,8 @@ class _Path:
     async def reach(self, store: Store, agent_id: str, version: int) -> None:
         """Follow the agent to a version at least."""
         async with self._lock:
-            if self._version >= version:
-                return
-            steps = await store.history(agent_id, after=self._version)
-            if self._version and any(step.kind is StepKind.MIGRATED for step in steps):
-                self.tracker, steps = PathTracker(self._workflow), await store.history(agent_id)
-            await self.follow(steps)
+            if self._version < version:
+                await self.follow(await store.history(agent_id, after=self._version))
 
     async def follow(self, steps: Sequence[Step]) -> None:
         if len(steps) > _MANY:
@@ -106,23 +99,21 @@ class Histories:
     async def marks(self, workflow: Workflow, head: Head, at: Head) -> Mapping[str, Mark]:
         """Id of an element of the diagram of ``workflow`` -> how it stands out, for an agent as it was ``at`` a version
         at which it had this definition. ``head`` is the agent as it is now."""
-        turns = await self._turns(workflow, head, at)
-        marks = {
-            name: Mark(is_here=False, times=len(each), is_last=each[-1] == at.version)
-            for name, each in turns.items()
-            if each
-        }
+        tracker = await self._followed(workflow, head, at)
+        marks: dict[str, Mark] = {}
+        for name, turns in tracker.turns.items():
+            if place := bisect_right(turns, at.version):
+                marks[name] = Mark(is_last=turns[place - 1] == at.version)
         ids = graph_of(workflow).ids
         for state, times in at.visits.items():  # a shortened history does not tell of all of them
             if times and state in ids:
-                marks.setdefault(ids[state], Mark(is_here=False, times=times, is_last=False))
+                marks.setdefault(ids[state], Mark())
         for state in lineage(at.state):
-            known = marks.get(ids[state], Mark(is_here=False, times=1, is_last=False))
-            marks[ids[state]] = known._replace(is_here=state == at.state)
+            marks[ids[state]] = marks.get(ids[state], Mark())._replace(is_here=state == at.state)
         return marks
 
-    async def _turns(self, workflow: Workflow, head: Head, at: Head) -> Mapping[str, Sequence[int]]:
-        """Id -> the versions at which the agent touched it, up to that one."""
+    async def _followed(self, workflow: Workflow, head: Head, at: Head) -> PathTracker:
+        """The path of an agent, as far as that version at least."""
         if at.definition == head.definition:
             path = self._path(workflow, head)
             await path.reach(self._store, head.id, at.version)
@@ -130,7 +121,7 @@ class Histories:
             path = _Path(workflow)
             steps = await self._store.history(head.id)
             await path.follow([step for step in steps if step.version <= at.version])
-        return {name: each[: bisect_right(each, at.version)] for name, each in path.tracker.turns.items()}
+        return path.tracker
 
     def _path(self, workflow: Workflow, head: Head) -> _Path:
         key = (head.id, head.created_ms, workflow.hash)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,6 +11,9 @@ from starlette.responses import JSONResponse, Response
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import StoreError
 from fsm_agent.server.service import Service
+
+#: no agent can have this id
+_NOBODY: Final = "-"
 
 
 async def alive(_: Request) -> Response:
@@ -34,7 +38,7 @@ async def _problem(service: Service) -> str | None:
     if service.feed.is_closed:
         return "it is being stopped"
     try:
-        await service.runner.store.now()
-    except StoreError as error:
-        return type(error).__name__
+        await service.runner.store.heads([_NOBODY])
+    except StoreError:
+        return "a store cannot be read"
     return None if service.is_well else "nobody drives its agents"

@@ -61,6 +61,8 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     429: {"Retry-After": "1"},
     503: {"Retry-After": "1"},
 }
+#: characters of a sentence
+_LONGEST: Final = 1_000
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: the end of a sentence that names a command
 _COMMAND: Final = re.compile(r"; `fsm-agent [^`]*`[^`;]*$")
@@ -83,14 +85,21 @@ class HttpProblem(Exception):
             "type": f"urn:fsm-agent:problem:{self.kind}",
             "title": self.kind.replace("-", " ").capitalize(),
             "status": self.status,
-            "detail": self.detail,
+            "detail": _cut(self.detail),
             "instance": path,
-            **self.more,
+            **{name: [*map(_cut, each)] if isinstance(each, list) else each for name, each in self.more.items()},
         }
 
     def response(self, path: str) -> JSONResponse:
         headers = {**_HEADERS.get(self.status, {}), "Cache-Control": "no-store"}
         return JSONResponse(self.to_json(path), self.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _cut(text: Json) -> Json:
+    """A text without its midst if it is long: what breaks a rule may be all that was sent."""
+    if not isinstance(text, str) or len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 def problem_of(error: FsmAgentError, *, is_conditional: bool = False) -> HttpProblem:

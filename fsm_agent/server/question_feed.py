@@ -107,7 +107,7 @@ class QuestionFeed:
         first = tuple((head.id, head.asked.id if head.asked else 0) for head in page.heads)
         total = len(first) if page.next is None else await store.count_questions()
         seen, self._seen = self._seen, (first, total)
-        if seen is not None and seen != self._seen:
+        if seen != self._seen:  # at the first look, too: it may have changed since whoever watches has read it
             self._ring()
 
     def _ring(self) -> None:

@@ -54,6 +54,8 @@ class Service:
         self.histories = Histories(self.runner.store)
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        #: of the step that this process has committed last
+        self._committed: Head | None = None
 
     @property
     def is_well(self) -> bool:
@@ -73,6 +75,7 @@ class Service:
             self._go(self.worker.run(self._stopped, drain_s=DRAIN_S), "nobody drives agents")
 
     def _observe(self, head: Head) -> None:
+        self._committed = head
         self.feed.observe(head)
         self.questions.observe(head)
 
@@ -114,7 +117,7 @@ class Service:
     async def go_on(self, agent: Agent, wait_s: float = 0) -> Agent:
         """Have an agent driven on, and wait up to ``wait_s`` seconds until it needs no work any more. Returns it as it
         is then, with its delivery."""
-        if self.worker is not None:
+        if self.worker is not None and not self._is_at_rest(agent):
             self.worker.nudge(agent.id)
         if not wait_s or agent.status is not Status.RUNNING:
             return agent
@@ -126,3 +129,11 @@ class Service:
                     return now._replace(delivery=agent.delivery)
                 await watch.change(left_s)
         return (await self.runner.get(agent.id))._replace(delivery=agent.delivery)
+
+    def _is_at_rest(self, agent: Agent) -> bool:
+        """Whether the step that has just delivered an event has left nothing to do. If that is not known for sure, a
+        worker finds out."""
+        head = self._committed
+        if head is None or (head.id, head.version) != (agent.id, agent.version) or agent.delivery != "applied":
+            return False
+        return not head.queued and (head.wake_ms is None or head.wake_ms > head.updated_ms)

@@ -159,6 +159,42 @@ MUTANTS = {
         '["who = :who"',
         f"{_SQLITE}::test_another_namespace_has_an_inbox_of_its_own",
     ),
+    "a plain step in PostgreSQL goes past those whom a question asks": Mutant(
+        "stores/postgres/statements.py",
+        'f"NOT {index_statements.ASKS_SEVERAL}"',
+        '"TRUE"',
+        f"{_POSTGRES}::test_nobody_is_told_twice_while_many_are_asked",
+    ),
+    "a question that is closed stays in PostgreSQL's inbox": Mutant(
+        "stores/postgres/index_statements.py",
+        '"asked_due = NULL, asked_to = NULL"',
+        '"asked_due = asked_due"',
+        f"{_POSTGRES}::{_QUESTION_GOES}",
+    ),
+    "a migrated agent is found under its former workflow in PostgreSQL": Mutant(
+        "stores/postgres/statements.py",
+        "        parts.append(index_statements.RENAMED)\n",
+        "        pass\n",
+        f"{_POSTGRES}::test_a_selection_knows_the_status_and_the_workflow_of_the_last_step",
+    ),
+    "a plain step in Redis goes past the question": Mutant(
+        "stores/redis/lua/commit.lua",
+        " and asks == now.asks\n",
+        "\n",
+        f"{_REDIS}::{_QUESTION_GOES}",
+    ),
+    "a question that is closed stays in Redis's inbox": Mutant(
+        "stores/redis/lua/commit.lua",
+        "    list_question('ZREM', index, id, before, now.asks)\n",
+        "",
+        f"{_REDIS}::{_QUESTION_GOES}",
+    ),
+    "a deleted agent goes on asking in Redis": Mutant(
+        "stores/redis/lua/words.lua",
+        "  list_question('ZREM', index, id, pin, now.asks)\n",
+        "",
+        f"{_REDIS}::test_who_is_deleted_asks_no_more_and_who_is_adopted_asks_again",
+    ),
     "a page of the newest begins with the last one of the page before": Mutant(
         "stores/sqlite/place_queries.py",
         "< (:created_ms, {after})",

@@ -12,7 +12,7 @@ import pytest
 
 from fsm_agent.server.api.requests import LARGEST_BODY
 from fsm_agent.server.api.table import OPERATIONS
-from tests.support.servers.in_thread import Served, problem, served
+from tests.support.servers.in_thread import ERRAND, Served, problem, served
 
 JSON: Final = {"Content-Type": "application/json"}
 START: Final[dict[str, Any]] = {"workflow": "errand", "event": "wanted", "payload": {"item": "book"}}
@@ -21,7 +21,7 @@ WITH_BODY: Final = [operation for operation in OPERATIONS if operation.takes]
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("requests"), drives=False) as one:
+    with served(tmp_path_factory.mktemp("requests"), workflows=[ERRAND, BAG], drives=False) as one:
         yield one
 
 
@@ -55,7 +55,7 @@ def agent(client: httpx2.Client) -> str:
         (b'{"workflow": "errand", "payload": {"a": 1, "a": 1}}', "a name stands twice"),
         (b'{"workflow": "errand", "payload": {"a": NaN}}', "there is no NaN"),
         (b'{"workflow": "errand", "payload": {"a": -Infinity}}', "there is no -Infinity"),
-        (b'{"workflow": "errand", "payload": {"a": 1e999}}', "Out of range"),
+        (b'{"workflow": "errand", "payload": {"a": 1e999}}', "larger than there are"),
         (b'{"workflow": "errand", "payload": {"a": %s}}' % (b"9" * 5_000), "4300 digits"),
         (rb'{"workflow": "errand", "payload": {"a": "\ud800"}}', "half of a surrogate pair"),
         (rb'{"workflow": "errand", "payload": {"\udfff": 1}}', "half of a surrogate pair"),
@@ -73,12 +73,44 @@ def test_a_body_that_is_no_json_is_told_why(door: Served, client: httpx2.Client,
     assert door.writes == before
 
 
-@pytest.mark.parametrize("depth", [50, 90, 200, 500, 900])
-def test_json_that_can_be_read_is_taken_or_refused_however_deep_it_is(client: httpx2.Client, depth: int) -> None:
-    """It must not be that what was read can then not be checked or kept."""
-    deep = "[" * depth + "]" * depth
-    body = f'{{"workflow": "errand", "data": {{"notes": {deep}}}}}'
-    assert client.post("/v1/agents", content=body, headers=JSON).status_code in (400, 422)
+#: takes whatever is given to it
+BAG: Final = """
+workflow: bag
+version: 1
+data: {things: object?, count: integer?, weight: number?}
+events: {filled: {things: object?, count: integer?, weight: number?}}
+initial: open
+states:
+  open: {on: {filled: {target: open, assign: {things: event.things, count: event.count, weight: event.weight}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("things", "status"),
+    [
+        *(({"things": depth}, 201) for depth in (1, 50, 90)),
+        *(({"things": depth}, 422) for depth in (120, 480, 900)),
+        *(({"count": number}, 201) for number in ("0", "-0", "9223372036854775807", "1.0")),
+        *(({"count": number}, 422) for number in ("9223372036854775808", "1" + "0" * 400, "0.5", '"1"')),
+        *(({"weight": number}, 201) for number in ("1e308", "1e-999", "-0.0", "9007199254740992")),
+        *(({"weight": number}, 422) for number in ("9007199254740993", "1" + "0" * 30)),
+    ],
+    ids=str,
+)
+def test_json_that_can_be_read_is_kept_or_refused_however_odd_it_is(
+    client: httpx2.Client, things: dict[str, Any], status: int
+) -> None:
+    """It must not be that what was read can then not be checked, kept or shown."""
+    [(name, value)] = things.items()
+    text = '{"a":' * value + "1" + "}" * value if isinstance(value, int) else value
+    for body in (
+        f'{{"workflow": "bag", "data": {{"{name}": {text}}}}}',
+        f'{{"workflow": "bag", "event": "filled", "payload": {{"{name}": {text}}}}}',
+    ):
+        made = client.post("/v1/agents", content=body, headers=JSON)
+        assert made.status_code == status, made.text[:500]
+        if status == 201:
+            assert client.get(made.headers["location"]).json()["data"] == made.json()["data"]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +275,19 @@ def test_a_parameter_that_says_nothing_is_told(client: httpx2.Client, query: str
     assert told["type"] == f"urn:fsm-agent:problem:{kind}"
 
 
+def test_a_choice_that_there_is_not_is_told_which_there_are(client: httpx2.Client, agent: str) -> None:
+    told = problem(client.get(f"{agent}/diagram?format=gif"), 422)
+    assert told["detail"] == "format must be one of svg, png, pdf, dot, mermaid"
+    assert told["allowed"] == ["svg", "png", "pdf", "dot", "mermaid"]
+    assert "parked" in problem(client.get("/v1/agents?status=asleep"), 422)["allowed"]
+
+
+def test_what_is_wrong_is_not_sent_back_whole(client: httpx2.Client) -> None:
+    told = problem(client.post("/v1/agents", json={"workflow": "e" * 900_000, "id": "/" * 90_000}), 422)
+    assert len(told["problems"]) == 2
+    assert max(map(len, [told["detail"], *told["problems"]])) < 1_100
+
+
 def test_a_misspelt_parameter_is_told_which_there_are(client: httpx2.Client) -> None:
     assert "did you mean `limit`?" in problem(client.get("/v1/agents?limt=3"), 422)["detail"]
 
@@ -343,8 +388,8 @@ def test_an_agent_that_there_is_not_is_not_found(door: Served, client: httpx2.Cl
 
 
 def test_a_workflow_that_there_is_not_is_told_which_there_are(client: httpx2.Client) -> None:
-    assert problem(client.get("/v1/workflows/erand"), 404)["allowed"] == ["errand"]
-    assert problem(client.post("/v1/agents", json={"workflow": "erand"}), 422)["allowed"] == ["errand"]
+    assert problem(client.get("/v1/workflows/erand"), 404)["allowed"] == ["bag", "errand"]
+    assert problem(client.post("/v1/agents", json={"workflow": "erand"}), 422)["allowed"] == ["bag", "errand"]
     problem(client.get(f"/v1/workflows/{'x' * 257}"), 422)
 
 
@@ -397,7 +442,8 @@ def test_every_response_has_an_id_and_is_nobody_s_to_keep_or_to_guess_at(client:
 def test_who_asks_cannot_write_lines_of_the_log(client: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="fsm_agent.server"):
         client.get("/v1/agents/a%0AERROR%20all%20is%20lost")
-    [line] = [each.getMessage() for each in caplog.records if each.name == "fsm_agent.server"]
+        client.get("/healthz")  # its line comes after that of the request before
+    line = next(each.getMessage() for each in caplog.records if each.name == "fsm_agent.server")
     assert line == "GET /v1/agents/a%0AERROR%20all%20is%20lost: 422"
 
 

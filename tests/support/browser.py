@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 #: as systems call it
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 #: how long a page may take on a busy machine
 _PATIENCE_MS = 20_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 _AXE = Path(__file__).parents[1] / "npm/node_modules/axe-core/axe.min.js"
 
@@ -63,7 +64,8 @@ def quiet_page(
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()
-    assert [line for line in said if not any(part in line for part in allowed)] == []
+    loud = [line for line in said if not any(part in line for part in allowed)]
+    assert not loud, loud
 
 
 def inaccessible(page: Page) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import listed
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.server.access import Access, Caller
@@ -20,6 +21,7 @@ from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.request_ids import request_id
 from fsm_agent.server.service import Service
 from fsm_agent.server.tokens import Scope
+from fsm_agent.stores import codec
 
 logger = logging.getLogger("fsm_agent")
 
@@ -64,7 +66,7 @@ def endpoint(operation: Operation, gate: Gate) -> Callable[[Request], Awaitable[
     async def enter(request: Request) -> Response:
         try:
             reply = await operation.handler(await _call(operation, gate, request))
-            return response_of(reply, is_head=request.method == "HEAD")
+            return response_of(reply)
         except Exception as error:  # what is no error of ours must not end the connection either
             return _problem(operation, request, error).response(request.scope["path"])
 
@@ -99,11 +101,14 @@ async def _call(operation: Operation, gate: Gate, request: Request) -> Call:
     return Call(request, caller, service, query, body, headers)
 
 
-def response_of(reply: Reply, *, is_head: bool = False) -> Response:
+class _Document(JSONResponse):
+    def render(self, content: Json) -> bytes:
+        return codec.encode(content).encode()
+
+
+def response_of(reply: Reply) -> Response:
     """The response to a reply. What is replied is of this moment, and nobody's to keep."""
     if not isinstance(reply.content, Response):
-        return JSONResponse(reply.content, reply.status, headers={**_UNKEPT, **reply.headers})
+        return _Document(reply.content, reply.status, headers={**_UNKEPT, **reply.headers})
     reply.content.headers.update(_UNKEPT)
-    if is_head and reply.content.status_code == 200:  # what has no length would be made in vain, and may have no end
-        return Response(media_type=reply.content.media_type, headers=_UNKEPT)
     return reply.content

@@ -14,7 +14,7 @@ from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.server.api.openapi import PATH_SCHEMAS
 from fsm_agent.server.api.operations import HEADERS, LISTS, Operation
-from fsm_agent.server.api.schemas import SCHEMAS, whole
+from fsm_agent.server.api.schemas import SCHEMAS, choices, whole
 from fsm_agent.server.problems import HttpProblem
 
 #: bytes
@@ -116,6 +116,8 @@ def _why_not(error: Exception) -> str:
             return "a text in it has half of a surrogate pair"
         case json.JSONDecodeError() if not error.doc.strip():
             return "it is empty"
+        case ValueError() if str(error).startswith("Out of range"):
+            return "a number in it is larger than there are"
         case _:
             return str(error)
 
@@ -149,6 +151,8 @@ def _shape(schema: Schema) -> Shape:
 
 
 def _check(value: Json, schema: Schema, what: str) -> None:
+    if (allowed := choices(schema)) and value not in allowed:
+        raise HttpProblem(422, "invalid", f"{what} must be one of {listed(allowed)}", allowed=[*allowed])
     try:
         problems = _shape(schema).problems(value, "")
     except ValueError as error:  # a number that is too large for the validator

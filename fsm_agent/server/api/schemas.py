@@ -6,7 +6,7 @@ Each schema that a program would name has a name, so that generated clients have
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fsm_agent.domain.json import Json, Schema
@@ -28,3 +28,9 @@ def whole(schema: Schema) -> Schema:
             wanted[name] = SCHEMAS[name]
             names += _REF.findall(repr(SCHEMAS[name]))
     return {**schema, "components": {"schemas": wanted}} if wanted else schema
+
+
+def choices(schema: Schema) -> Sequence[str]:
+    """The values that a schema lists, itself or by its name; empty if it lists none."""
+    named = _REF.search(str(schema.get("$ref", "")))
+    return tuple((SCHEMAS[named[1]] if named else schema).get("enum", ()))

@@ -11,7 +11,7 @@ import htpy as h
 from starlette.responses import RedirectResponse, Response
 
 from fsm_agent.data.delta import fold
-from fsm_agent.domain.agent import ENDED, Agent, Head, Status
+from fsm_agent.domain.agent import ENDED, Agent, Head
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import Conflict, Refused
@@ -79,7 +79,7 @@ def action_page(visit: Visit, head: Head, plan: Plan, trouble: Trouble | None = 
                 [h.input(type="hidden", name=name, value=value) for name, value in hidden.items()],
                 plan.fields,
                 h.div(".buttons")[
-                    h.button(class_=["answer", {"grave": plan.is_grave}])[plan.button],
+                    h.button(class_=["main", {"grave": plan.is_grave}])[plan.button],
                     h.a(".button", href=visit.link("agents", head.id))["Leave it as it is"],
                 ],
             ],
@@ -132,9 +132,9 @@ async def present(visit: Visit) -> Aggregate:
 
 def interrupted(head: Head) -> h.Node:
     """What becomes of an action at work when the agent leaves its state."""
-    if head.status is not Status.RUNNING:
+    if not head.is_at_work:
         return None
-    return "Its action is at work now, and is interrupted; what it has begun and not recorded stays in doubt."
+    return "Its action, which is at work, is interrupted; what it has begun and not recorded stays in doubt."
 
 
 async def children_ended(visit: Visit, head: Head) -> h.Node:

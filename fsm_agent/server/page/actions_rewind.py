@@ -187,7 +187,7 @@ async def _fork_page(visit: Visit, trouble: Trouble | None) -> Response:
 
 
 def _new_id(typed: str) -> h.Node:
-    return h.div(".field")[
+    return h.div(".form.field")[
         h.label(for_="new-id")["Id of the new agent"],
         h.p("#new-id-hint.hint")["One is made if you leave it empty."],
         h.input("#new-id", name="id", type="text", value=typed, maxlength=_LONGEST_ID, aria_describedby="new-id-hint"),
@@ -206,7 +206,7 @@ async def _choice(visit: Visit, title: str, way: str, name: str, asks: str) -> R
         h.p[h.a(href=visit.link("agents", head.id) + "#timeline")["The timeline"], " tells what each version was."],
         h.form(".event", method="get", action=visit.link("agents", head.id, way))[
             h.input(type="hidden", name="namespace", value=namespace) if namespace else None,
-            h.div(".field")[
+            h.div(".form.field")[
                 h.label(for_="version")[asks],
                 h.input(
                     "#version",
@@ -218,7 +218,7 @@ async def _choice(visit: Visit, title: str, way: str, name: str, asks: str) -> R
                     value=str(max(head.version - 1, 1)),
                 ),
             ],
-            h.button(".answer")["See what will happen"],
+            h.button(".main")["See what will happen"],
         ],
         place="agents",
         styles=("forms.css", "agent.css"),

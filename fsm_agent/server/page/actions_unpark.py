@@ -95,7 +95,7 @@ def _settled(visit: Visit, now: Aggregate, entry: EffectEntry | None, key: str) 
         ["Then the agent tries again in ", state(head.state), "."],
     ]
     return Plan(
-        f"{one_line(name, 60)} was {'' if was_done else 'not '}done?",
+        f"Say that {one_line(name, 60)} was {'' if was_done else 'not '}done?",
         told,
         f"It was {'' if was_done else 'not '}done",
         visit.link("agents", head.id, "unpark", effect=key, outcome="done" if was_done else "not_done"),
@@ -106,7 +106,7 @@ def _settled(visit: Visit, now: Aggregate, entry: EffectEntry | None, key: str) 
 
 
 def _result(typed: str | None) -> h.Node:
-    return h.div(".field")[
+    return h.div(".form.field")[
         h.label(for_="result")["What it has returned, as JSON"],
         h.p("#result-hint.hint")["A text stands in quotes; null if it returns nothing."],
         h.textarea("#result.json", name="result", rows="3", spellcheck="false", aria_describedby="result-hint")[

@@ -8,18 +8,18 @@ from typing import Final, TypeAlias
 import htpy as h
 
 from fsm_agent.dialect.builtin_names import HAS_CHILDREN
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import CHILDREN, Head, Parent, Status, child_id
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Role, own_thread
 from fsm_agent.domain.step import moment as moment_of
-from fsm_agent.runtime.agent_reads import read_children, read_failures
 from fsm_agent.server.page.agent_facts import Facts, link, readable, version_in
 from fsm_agent.server.page.agent_messages import Placed, read_messages
 from fsm_agent.server.page.texts import brief, isolated, one_line, visible
 from fsm_agent.server.page.values import more, text, tree
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link, moment, status_badge
+from fsm_agent.stores.base import Store
 
 Panel: TypeAlias = Callable[[Visit, Facts], Awaitable[h.Node]]
 
@@ -179,32 +179,49 @@ def _outcome(now: Head, entry: EffectEntry, address: str) -> h.Node:
 
 
 async def _children(visit: Visit, facts: Facts) -> h.Node:
-    store = visit.service.runner.store
-    found, failures = await read_children(store, facts.now), await read_failures(store, facts.now, facts.workflow)
-    known = {head.id: head for head in (found.heads if found else ())}
-    known.update({head.id: head for head in failures.heads})
-    if not known:
-        return h.p(".hint")["No agent works for it now, and none has failed."]
-    rows = list(known.values())[:_MOST_ROWS]
-    total = found.total if found else 0
+    """All agents that it has ever started as part of its work, those of its last work first."""
+    parents = await _parents(visit.service.runner.store, facts.now.id)
+    wanted = {child_id(*parent): parent for parent in parents[:_MOST_ROWS]}
+    found = {head.id: head for head in await visit.service.runner.store.heads(list(wanted))}
+    rows = [found[name] for name, parent in wanted.items() if name in found and found[name].parent == parent]
+    if not parents:
+        return h.p(".hint")["No agent has worked for it."]
+    names = ("Child", "Step", "Status", "State", "Why")
     return [
-        h.p(".hint")[f"{len(found.heads):,} of {total:,} have been started."] if found else None,
+        h.p(".hint")[f"The first {_MOST_ROWS} of {len(parents):,}."] if len(parents) > _MOST_ROWS else None,
         h.table(".rows")[
-            h.thead[h.tr[[h.th(scope="col")[name] for name in ("Child", "Status", "State", "Why")]]],
-            h.tbody[[_child(visit, head) for head in rows]],
+            h.thead[h.tr[[h.th(scope="col")[name] for name in names]]], h.tbody[[_child(visit, head) for head in rows]]
         ],
-        h.p(".hint")[f"{len(known) - len(rows):,} more are not shown."] if len(known) > len(rows) else None,
     ]
+
+
+async def _parents(store: Store, agent_id: str) -> list[Parent]:
+    """What the children say of whom they work for, the last work first."""
+    works = [
+        (entry.activation, len(entry.result))
+        for entry in await store.effects(agent_id)
+        if entry.name == CHILDREN and isinstance(entry.result, list)
+    ]
+    return [Parent(agent_id, work, number) for work, count in reversed(works) for number in range(1, count + 1)]
 
 
 def _child(visit: Visit, head: Head) -> h.Node:
     why = f"{head.problem.type}: {head.problem.message}" if head.problem and head.status is not Status.RUNNING else ""
     return h.tr[
         h.td(data_name="Child")[agent_link(visit, head.id)],
+        h.td(data_name="Step")[_step_of(visit, head)],
         h.td(data_name="Status")[status_badge(head.status)],
         h.td(data_name="State", dir="auto")[head.state],
         h.td(".problem", data_name="Why", dir="auto")[one_line(why, _LONGEST_RESULT)],
     ]
+
+
+def _step_of(visit: Visit, child: Head) -> h.Node:
+    """The step that began the work."""
+    if child.parent is None:
+        return None
+    began = str(child.parent.activation)
+    return h.a(href=visit.link("agents", child.parent.id, "steps", began))[began]
 
 
 _PANELS: Final[Mapping[str, Panel]] = {

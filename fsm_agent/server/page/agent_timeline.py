@@ -120,7 +120,7 @@ def title(step: Step) -> str:
     label = step.kind.facts.label
     if step.kind.facts.restores:
         return label.format_map(step.payload)
-    return step.event
+    return f"after {step.payload['after']}" if step.event == "after" and "after" in step.payload else step.event
 
 
 def _kind(step: Step) -> h.Node:

@@ -144,14 +144,12 @@ def _table(visit: Visit, found: AgentPage) -> h.Node:
     has_users = any(each.user is not None for each in found.agents)
     head = ["Agent", "Status", "State", "What", "Workflow", *(["User"] if has_users else []), "Updated"]
     table = h.table(".agents")[
-        h.thead[h.tr[h.th[h.span(".hidden")["Choose"]] if can_unpark else None, [h.th(scope="col")[t] for t in head]]],
+        h.thead[h.tr[h.th[h.span(".unseen")["Choose"]] if can_unpark else None, [h.th(scope="col")[t] for t in head]]],
         h.tbody[[_row(visit, each, can_unpark=can_unpark, has_users=has_users) for each in found.agents]],
     ]
     if not can_unpark:
         return table
-    return h.form(method="get", action="/agents/unpark")[
-        _namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]
-    ]
+    return h.form(method="get", action="/unpark")[_namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]]
 
 
 def _namespace(visit: Visit) -> h.Node:

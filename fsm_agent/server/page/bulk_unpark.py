@@ -22,7 +22,7 @@ _MOST: Final = 50
 
 
 async def confirm_unpark(visit: Visit) -> Response:
-    """``GET /agents/unpark``: what will happen."""
+    """``GET /unpark``: what will happen."""
     chosen = list(dict.fromkeys(visit.request.query_params.getlist("id")))[:_MOST]
     heads = [head for head in await visit.service.runner.store.heads(chosen) if head.status is Status.PARKED]
     if not heads:
@@ -42,7 +42,7 @@ async def confirm_unpark(visit: Visit) -> Response:
         "Unpark",
         h.h1[f"Unpark {len(heads)} {'agent' if len(heads) == 1 else 'agents'}?"],
         h.p["The action of each is tried again, from its first attempt. Whoever has moved on meanwhile is left alone."],
-        h.form(method="post", action=visit.link("agents", "unpark"))[
+        h.form(method="post", action=visit.link("unpark"))[
             h.ul(".chosen")[rows],
             h.p[h.button(".main")["Unpark"], " ", h.a(".button", href=visit.link("agents", status="parked"))["Back"]],
         ],
@@ -52,7 +52,7 @@ async def confirm_unpark(visit: Visit) -> Response:
 
 
 async def unpark(visit: Visit) -> Response:
-    """``POST /agents/unpark``."""
+    """``POST /unpark``."""
     refused: list[tuple[str, FsmAgentError]] = []
     for name, text in visit.form:
         version, _, agent_id = text.partition(".")

@@ -98,18 +98,14 @@ def _answer(agent_id: str, question: Question, event: str, attempt: Attempt | No
 
 def closed_card(why: str, typed: Typed) -> h.Node:
     """What became of a question that was answered too late, and what was typed, to be copied."""
-    return h.div(".closed", role="alert")[h.p(dir="auto")[visible(why)], _kept(typed)]
+    texts = kept_texts(typed)
+    told = h.p["What you typed was not sent on. It is kept here, so that you can copy it:"] if texts else None
+    return h.div(".closed", role="alert")[h.p(dir="auto")[visible(why)], told, texts]
 
 
-def _kept(typed: Typed) -> h.Node:
-    """What was typed, name by name."""
-    texts = {name: "\n".join(each) for name, each in typed.items() if any(each)}
-    if not texts:
-        return None
-    return [
-        h.p["What you typed was not sent on. It is kept here, so that you can copy it:"],
-        [_text(name, each) for name, each in texts.items()],
-    ]
+def kept_texts(typed: Typed) -> Sequence[h.Node]:
+    """What was typed, name by name, to be read and copied."""
+    return [_text(name, "\n".join(each)) for name, each in typed.items() if any(each)]
 
 
 def _text(name: str, typed: str) -> h.Node:

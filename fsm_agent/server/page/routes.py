@@ -6,10 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from fsm_agent.errors import FsmAgentError, StoreError
@@ -60,8 +59,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/live/inbox", Scope.ANSWER, inbox.live),
     Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),
     Page("/agents", Scope.READ, agents.agents),
-    Page("/agents/unpark", Scope.OPERATE, bulk_unpark.confirm_unpark),
-    Page("/agents/unpark", Scope.OPERATE, bulk_unpark.unpark, "POST"),
+    Page("/unpark", Scope.OPERATE, bulk_unpark.confirm_unpark),
+    Page("/unpark", Scope.OPERATE, bulk_unpark.unpark, "POST"),
     Page("/agents/{id}", Scope.READ, agent.agent),
     Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
     Page("/agents/{id}/value", Scope.READ, agent_value.value),
@@ -97,7 +96,7 @@ def _entered(gate: Gate, each: Page) -> Callable[[Request], Awaitable[Response]]
             return await each.view(visit)
         except HttpProblem as problem:
             if problem.status == 401 and gate.access.asks_for_tokens:
-                return _to_login(request)
+                return await login.ask(request)
             return problem_page(visit, problem)
         except FsmAgentError as error:
             return problem_page(visit, problem_of(error, is_conditional=True))
@@ -125,10 +124,3 @@ async def _open_questions(service: Service, caller: Caller) -> int | None:
         return await service.statistics.open_questions(caller.name)
     except StoreError:
         return None
-
-
-def _to_login(request: Request) -> Response:
-    """The login, which leads back to where somebody wanted to go."""
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    back = {"next": wanted} if request.method == "GET" and wanted != "/" else {}
-    return RedirectResponse(f"/login?{urlencode(back)}" if back else "/login", 303)

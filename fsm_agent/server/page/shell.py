@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import htpy as h
@@ -36,7 +37,7 @@ def page(
 ) -> Response:
     """A whole page. ``place`` is the part of the navigation that it belongs to; ``styles`` and ``scripts`` are names of
     assets beside those that all pages have. Without ``visit`` nobody is signed in."""
-    document = h.html(lang="en")[
+    document = h.html(lang="en", data_now=datetime.now(UTC).isoformat())[
         h.head[
             h.meta(charset="utf-8"),
             h.meta(name="viewport", content="width=device-width, initial-scale=1"),

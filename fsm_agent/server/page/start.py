@@ -22,7 +22,7 @@ from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link
 from fsm_agent.server.page.workflows import description, found_workflow
-from fsm_agent.server.problems import problem_of
+from fsm_agent.server.problems import HttpProblem, problem_of
 from fsm_agent.server.tokens import Scope
 
 #: what the form has beside the fields of its schema
@@ -93,7 +93,9 @@ def _refused(
 
 
 async def _startable(visit: Visit) -> Workflow:
-    name, _ = await found_workflow(visit)
+    name, known = await found_workflow(visit)
+    if not known.can_start:
+        raise HttpProblem(404, "workflow-unknown", f"workflow {name!r} has no file here, so none can be started")
     return visit.service.startable(name)
 
 

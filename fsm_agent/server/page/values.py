@@ -48,6 +48,8 @@ def tree(value: Json, whole: Whole, *, most: int = 1_000, pointer: str = "", ski
 def _value(value: Json, pointer: str, depth: int, budget: _Budget) -> h.Node:
     budget.left -= 1
     match value:
+        case "":
+            return h.span(".value.atom")['""']
         case str():
             return text(value, budget.whole(pointer))
         case dict() | list() if value:

@@ -94,8 +94,8 @@ async def workflow(visit: Visit) -> Response:
         _plots(sample),
         _occupancy(visit, name, sample.coverage, tally),
         place="workflows",
-        styles=(*_STYLES, "diagram.css"),
-        scripts=("picture.js", "workflow.js"),
+        styles=("diagram.css", *_STYLES),
+        scripts=("workflow.js",),
     )
 
 

@@ -189,6 +189,7 @@ CREATE TABLE fsm_agent.creations (
 );
 ALTER TABLE fsm_agent.creations ALTER COLUMN name SET (n_distinct = 100);
 INSERT INTO fsm_agent.creations SELECT agent, created_ms, namespace, id, name FROM fsm_agent.agents;
+ANALYZE fsm_agent.agents, fsm_agent.creations;
 CREATE INDEX newest ON fsm_agent.creations (namespace, created_ms, id);
 CREATE INDEX newest_by_name ON fsm_agent.creations (namespace, name, created_ms, id);
 CREATE INDEX serving ON fsm_agent.creations (namespace, serves, created_ms, id) WHERE serves IS NOT NULL;

@@ -68,8 +68,9 @@ async def introduce(server: Server, namespace: str) -> None:
     Leaves an empty namespace untouched: its first definition says which schema it has.
     """
     space = space_keys(namespace)
-    kept, info, persistence, memory = await server.look(
+    kept, is_filling, info, persistence, memory = await server.look(
         ("GET", space.schema),
+        ("EXISTS", space.filling),
         ("INFO", "server"),
         ("CONFIG", "GET", "append*"),
         ("CONFIG", "GET", "maxmemory*"),
@@ -80,7 +81,8 @@ async def introduce(server: Server, namespace: str) -> None:
     refuse_old(info if isinstance(info, str) else "", server.url)
     if kept is not None:
         await _migrate(server, space, former_space_keys(namespace), kept)
-        await _fill_in(server, namespace, kept)
+        if is_filling or int(kept) < schema():
+            await _fill_in(server, namespace, kept)
     if server.url not in _told:
         _told.add(server.url)
         settings = [*_list(persistence), *_list(memory)]

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from fsm_agent.server.feed import Feed
 from tests.support.browser import chromium, quiet_page
 from tests.support.page_agents import COUNTER, PARCEL, count_up, send, send_parcel, start
+from tests.support.servers.fsm_server import FsmServer, write_project
 from tests.support.servers.in_thread import Served, served
 
 pytestmark = pytest.mark.long
@@ -76,10 +77,13 @@ def test_a_step_of_another_process_appears_wherever_it_shows(server: Served, pag
     assert page.evaluate("window.same")
 
 
-def test_who_reads_further_down_is_not_moved_and_keeps_the_focus(server: Served, page: Page) -> None:
+@pytest.mark.parametrize("anchor", ["auto", "none"])
+def test_who_reads_further_down_is_not_moved_and_keeps_the_focus(server: Served, page: Page, anchor: str) -> None:
+    """Some browsers keep what is read in its place by themselves, others leave it to the page."""
     start(server, "many", workflow="counter")
     count_up(server, "many", 80)
     visit(page, server, "/agents/many")
+    page.evaluate(f"document.documentElement.style.overflowAnchor = '{anchor}'")
     page.locator("#step-50 .version").focus()
     page.locator("#step-50").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.querySelector('#step-52').offsetTop)")
@@ -117,7 +121,7 @@ def test_what_is_typed_stays_when_somebody_else_answers(server: Served, page: Pa
     place = reason.bounding_box()
     send(server, "one", "reject", {"reason": "too dear"}, by="cleo")
     told = page.locator("#now .closed")
-    expect(told).to_contain_text("cleo has answered: reject")
+    expect(told).to_contain_text("cleo has answered: Reject.")
     expect(told).to_contain_text("stays here")
     assert (reason.input_value(), reason.bounding_box()) == ("It is too late", place)
     assert page.locator("#now form button:enabled").count() == 0
@@ -156,15 +160,126 @@ def test_a_tab_that_nobody_sees_holds_no_stream_and_catches_up(server: Served, p
     visit(page, server, "/agents/many")
     feed = server.services["default"].feed
     assert feed.watchers == 1
+    hide(page)
+    server.run(_until_nobody_watches(feed))
+    send(server, "many", "tick")
+    show(page)
+    expect(page.locator("#step-2")).to_be_visible()
+    assert feed.watchers == 1
+
+
+def test_more_steps_than_a_page_holds_come_as_one_page(server: Served, page: Page) -> None:
+    start(server, "many", workflow="counter")
+    visit(page, server, "/agents/many")
+    page.evaluate("window.same = true")
+    count_up(server, "many", 130)
+    expect(page.locator("#steps > li").first).to_have_id("step-131")
+    versions = page.eval_on_selector_all("#steps > li", "rows => rows.map(row => Number(row.id.slice(5)))")
+    assert versions == list(range(131, 131 - len(versions), -1))
+    if versions[-1] > 1:
+        page.get_by_role("link", name="Older steps").click()
+        expect(page.locator("#steps > li").first).to_have_id(f"step-{versions[-1] - 1}")
+
+
+def test_a_page_that_is_open_all_day_does_not_grow_for_ever(server: Served, page: Page) -> None:
+    start(server, "many", workflow="counter")
+    count_up(server, "many", 40)
+    visit(page, server, "/agents/many")
+    for round_ in range(1, 6):
+        count_up(server, "many", 40)
+        expect(page.locator("#steps > li").first).to_have_id(f"step-{41 + 40 * round_}")
+    assert page.locator("#steps > li").count() <= 200
+    oldest = int(str(page.locator("#steps > li").last.get_attribute("id"))[5:])
+    assert oldest > 1
+    page.get_by_role("link", name="Older steps").click()
+    expect(page.locator("#steps > li").first).to_have_id(f"step-{oldest - 1}")
+
+
+def test_new_steps_do_not_come_into_a_page_of_old_ones(server: Served, page: Page) -> None:
+    start(server, "many", workflow="counter")
+    count_up(server, "many", 60)
+    visit(page, server, "/agents/many?before=12")
+    send(server, "many", "tick")
+    expect(page.locator("#head")).to_contain_text("version 62")
+    assert page.locator("#steps > li").first.get_attribute("id") == "step-11"
+
+
+def test_an_agent_that_is_deleted_is_gone_in_a_sentence(server: Served, browser: Browser) -> None:
+    start(server, "one", ("wanted", {"item": "a lamp"}))
+    with quiet_page(browser, allowed=["the server responded with a status of 404"]) as page:
+        visit(page, server, "/agents/one")
+        store = server.services["default"].runner.store
+        server.run(store.delete(server.run(store.head("one"))))
+        expect(page.get_by_role("heading", level=1)).to_have_text("Agent not found")
+
+
+def test_who_comes_back_to_a_tab_is_told_that_the_agent_is_gone(server: Served, browser: Browser) -> None:
+    start(server, "many", workflow="counter")
+    with quiet_page(browser, allowed=["the server responded with a status of 404"]) as page:
+        visit(page, server, "/agents/many")
+        hide(page)
+        store = server.services["default"].runner.store
+        server.run(store.delete(server.run(store.head("many"))))
+        show(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Agent not found")
+
+
+def hide(page: Page) -> None:
+    """What a page notices when its tab goes behind others."""
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
         "document.dispatchEvent(new Event('visibilitychange'))"
     )
-    server.run(_until_nobody_watches(feed))
-    send(server, "many", "tick")
+
+
+def show(page: Page) -> None:
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("#step-2")).to_be_visible()
-    assert feed.watchers == 1
+
+
+def test_a_server_that_is_away_is_said_quietly_and_found_again(browser: Browser, tmp_path: Path) -> None:
+    write_project(tmp_path)
+    store = f"sqlite:///{tmp_path / 'agents.db'}"
+    with quiet_page(browser, allowed=["net::ERR_", "Failed to load resource"]) as page:
+        with FsmServer(tmp_path, store) as server:
+            page.goto(f"http://127.0.0.1:{server.port}/workflows/counter/start")
+            page.get_by_role("button", name="Start").click()
+            expect(page.locator("#live")).to_have_text("live")
+        page.evaluate("window.same = true")
+        expect(page.locator("#live")).to_contain_text("the server is away")
+        assert "Number 0?" in page.inner_text("#now")
+        agent_id = page.inner_text("h1")
+        words = ["--store", store, "send", agent_id, "tick"]
+        subprocess.run([sys.executable, "-m", "fsm_agent", *words], check=True, capture_output=True, cwd=tmp_path)
+        with FsmServer(tmp_path, store, "--port", str(server.port)):
+            expect(page.locator("#now")).to_contain_text("Number 1?", timeout=20_000)
+            expect(page.locator("#live")).to_have_text("live")
+            assert page.evaluate("window.same")
+
+
+def test_two_fingers_enlarge_the_diagram_and_one_leaves_the_page_to_scroll(server: Served, browser: Browser) -> None:
+    start(server, "one", ("wanted", {"item": "a lamp"}))
+    with quiet_page(browser, width=390, has_touch=True, is_mobile=True) as page:
+        visit(page, server, "/agents/one")
+        svg = page.locator(".picture svg")
+        svg.scroll_into_view_if_needed()
+        box = svg.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        width = "document.querySelector('.picture svg').viewBox.baseVal.width"
+        before, fingers = page.evaluate(width), page.context.new_cdp_session(page)
+
+        def touch(kind: str, *apart: int) -> None:
+            points = [{"x": x + side * each / 2, "y": y, "id": side} for each in apart for side in (-1, 1)]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", 40)
+        for apart in range(50, 200, 10):
+            touch("touchMove", apart)
+        touch("touchEnd")
+        assert page.evaluate(width) < before / 2
+        assert svg.evaluate("node => getComputedStyle(node).touchAction") == "none"
+        page.get_by_role("button", name="See all of it").click()
+        assert svg.evaluate("node => getComputedStyle(node).touchAction") == "pan-y"
 
 
 async def _until_nobody_watches(feed: Feed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -9,10 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import httpx2
 import pytest
 
+from fsm_agent import action
+from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.retention import Retention
+from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.support.page_agents import COUNTER, PARCEL, count_up, send, send_parcel, start
@@ -108,8 +113,6 @@ states:
   rested: {final: true}
   late: {final: true, outcome: failed}
 """
-    from fsm_agent.loading.yaml_file import loads
-
     served_runner = server.services["default"].runner
     server.run(served_runner.start(loads(waits), id="nap"))
     told = shown(client, "/agents/nap")
@@ -345,8 +348,6 @@ def test_a_sealed_agent_without_its_key_is_a_sentence(server: Served, client: ht
 
 def test_a_damaged_agent_is_a_sentence(server: Served, client: httpx2.Client) -> None:
     start(server, "one", LAMP, ("noted", {"text": "x"}))
-    import apsw
-
     with apsw.Connection(str(server.folder / "agents.db")) as file:
         file.execute("UPDATE steps SET delta = '{' WHERE version = 2")
     told = shown(client, "/agents/one")
@@ -506,8 +507,6 @@ states:
   listening: {on: {said: answering}}
   answering: {do: talk, on: {said: listening}}
 """
-    from fsm_agent import action
-    from fsm_agent.loading.yaml_file import loads
 
     @action(emits=["said"])
     async def talk(ctx: Any) -> Any:
@@ -535,8 +534,6 @@ states:
 
 
 def test_children_are_named_and_those_that_failed_say_why(server: Served, client: httpx2.Client) -> None:
-    from fsm_agent.loading.yaml_file import loads
-
     parent = """
 workflow: fleet
 version: 1
@@ -565,3 +562,39 @@ states:
     assert "fleet.1.1" in told
     assert "ValueError: it is broken" in told
     assert "child of fleet" in shown(client, "/agents/fleet.1.1")
+
+
+def test_who_leaves_a_state_with_children_is_told_which_are_cancelled(server: Served, client: httpx2.Client) -> None:
+    parent = """
+workflow: family
+version: 1
+events: {begin: {}, all_done: {}}
+workflows:
+  asking:
+    workflow: asking
+    version: 1
+    events: {said: {}}
+    initial: open
+    states:
+      open: {ask: {prompt: "Well?", events: [said]}, on: {said: over}}
+      over: {final: true}
+initial: idle
+states:
+  idle: {on: {begin: working}}
+  working: {do: workflow.run, with: {workflow: asking}, on: {all_done: over}}
+  over: {final: true}
+"""
+    runner = server.services["default"].runner
+    server.run(runner.start(loads(parent), "begin", id="family"))
+    assert "0 of 1 children have ended." in shown(client, "/agents/family")
+    for way in ("rewind?to=1", "cancel"):
+        assert "1 of its children is cancelled: family.2.1 ." in shown(client, f"/agents/family/{way}")
+    assert sent(client, "/agents/family/rewind?to=1")[0] == 200
+    at_rest(server, client, "family")
+    server.run(_ended(runner, "family.2.1"))
+    assert "It is cancelled." in shown(client, "/agents/family.2.1")
+
+
+async def _ended(runner: Runner, agent_id: str) -> None:
+    while (await runner.get(agent_id)).status not in ENDED:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 import { byId, isTyped, isUsed, put, tidy } from "./agent_parts.js";
 import { mark, setUpPicture } from "./agent_diagram.js";
 import { addSteps, say, setUpTimeline } from "./agent_timeline.js";
+import { LiveStream } from "./live_stream.js";
 
 const holder = document.querySelector(".agent"), AWAY = "the server is away; trying again";
 let version = Number(holder.dataset.version), shown = Number(holder.dataset.shown), hasEnded = "ended" in holder.dataset;
@@ -21,6 +22,7 @@ async function fetched(address) {
 
 // It is another page by now: of another definition, of nobody, or one to sign in.
 function begin() {
+  isOver = true;
   if (isTyped(document)) say("this page is out of date; load it again when you are done");
   else location.reload();
 }
@@ -57,35 +59,20 @@ async function closeQuestion(card, question) {
 }
 
 // --- steps as they happen ---------------------------------------------------------------------------------------------
-let stream = null, isFetching = false, isStale = false, away = 0, again = 0;
+let isFetching = false, isStale = false, isOver = false;
 
-function listen() {
-  if (stream || hasEnded || document.hidden || !byId("steps")) return;
-  const address = new URL(holder.dataset.stream, location.href);
-  address.searchParams.set("after", version);
-  stream = new EventSource(address);
-  stream.addEventListener("open", () => { away = 0; say("live"); });
-  stream.addEventListener("step", refresh);
-  stream.addEventListener("forgotten", refresh);
-  stream.addEventListener("end", () => { hang(); refresh(); });
-  stream.addEventListener("failed", () => { hang(); say("the history cannot be read any more"); });
-  stream.addEventListener("error", lost);
-}
+const stream = new LiveStream(address, {
+  step: refresh,
+  forgotten: refresh,
+  end: () => { stream.close(); refresh(); },
+  failed: () => { stream.close(); say("the history cannot be read any more"); },
+}, { tell: isThere => say(isThere ? "live" : AWAY), retry: async () => { await refresh(); return !isOver; } });
 
-function hang() {
-  stream?.close();
-  stream = null;
-}
-
-// A browser tries again by itself, unless it was told something else than to wait.
-function lost() {
-  away ||= Date.now();
-  const isClosed = stream.readyState === EventSource.CLOSED;
-  if (isClosed || Date.now() - away > 2000) say(AWAY);
-  if (!isClosed) return;
-  hang();
-  clearTimeout(again);
-  again = setTimeout(listen, Math.min(30000, 2000 + Date.now() - away));
+function address() {
+  if (hasEnded || !byId("steps")) return null;
+  const wanted = new URL(holder.dataset.stream, location.href);
+  wanted.searchParams.set("after", version);
+  return wanted;
 }
 
 // What is new since the last look. Steps that come while it is fetched are fetched together after it.
@@ -198,11 +185,8 @@ const announcement = Object.assign(document.createElement("p"), { id: "announcem
 announcement.setAttribute("role", "status");
 document.body.append(announcement);
 document.documentElement.classList.add("with-script");
-document.addEventListener("visibilitychange", () => { if (document.hidden) hang(); else listen(); });
-addEventListener("pagehide", hang);
-addEventListener("pageshow", listen);
 setUpPicture();
 setUpTimeline();
 tidy(document);
 say(hasEnded ? "it has ended" : "connecting");
-listen();
+stream.open();

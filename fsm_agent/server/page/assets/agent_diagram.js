@@ -1,25 +1,15 @@
 // The diagram of an agent: moved and enlarged, and marked anew when the agent moves on.
-import "./picture.js";
+import { button, zoomable } from "./zoom.js";
 
 // Pixels for a unit of the drawing: of a small one, of one that is too small to read, and of one that can be read.
 const LARGEST = 1.2, SMALLEST = 0.5, READABLE = 0.8;
 const MARKS = ["touched", "taking", "here"];
 let picture = null;
 
-function button(text, label, act) {
-  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  if (label) made.setAttribute("aria-label", label);
-  made.addEventListener("click", act);
-  return made;
-}
-
 export function setUpPicture() {
   const drawn = document.querySelector(".picture");
   if (!drawn?.querySelector("svg")) return;
-  picture = new Picture(drawn, { scrolls: true });
-  document.getElementById("zoom").replaceChildren(
-    button("−", "Smaller", () => picture.enlarge(0.8)), button("+", "Larger", () => picture.enlarge(1.25)),
-    button("All", "See all of it", () => picture.fit()), button("Where it is", "", showPlace));
+  picture = zoomable(drawn, button("Where it is", "", showPlace));
   if (picture.scale > LARGEST) {  // a small drawing is not blown up
     const { x, y } = picture.middle, by = picture.scale / LARGEST, { width, height } = picture.box;
     picture.home = [x - width * by / 2, y - height * by / 2, width * by, height * by];

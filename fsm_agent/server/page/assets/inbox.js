@@ -1,25 +1,31 @@
 // The inbox stays up to date: what is asked anew is offered, and what somebody else has answered says so in its place.
 // Answers are sent from where they stand. Nothing moves while somebody reads or types, and nothing typed is lost.
-const { localise } = await import(document.querySelector('script[src*="/page.js"]').src);
+import { LiveStream } from "./live_stream.js";
+import { localise } from "./page.js";
 
 const list = document.querySelector("#questions");
 const news = document.querySelector("#news");
 let waiting = [];                       // cards that came since the page was shown
-let source = null;
+let trouble = [];                       // why the page is not up to date
 
 const cards = root => new Map([...root.querySelectorAll("[data-key]")].map(card => [card.dataset.key, card]));
 const parsed = text => new DOMParser().parseFromString(text, "text/html");
 const made = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
 // --- what happens elsewhere -------------------------------------------------------------------------------------------
+// False if there is nothing to look at any more.
 async function refresh() {
   let fresh;
   try {
     const answer = await fetch(list.dataset.address);
-    if (!answer.ok || answer.redirected) return;
+    if (answer.redirected) {
+      warn("You are signed out: this page is not kept up to date. ", made("a", { href: answer.url, textContent: "Sign in" }));
+      return false;
+    }
+    if (!answer.ok) return true;
     fresh = parsed(await answer.text());
   } catch {
-    return;                             // the server is away: the stream looks for it, and asks again
+    return true;                        // the server is away: the stream looks for it, and asks again
   }
   document.title = fresh.title;
   const shown = cards(document), asked = cards(fresh);
@@ -30,15 +36,21 @@ async function refresh() {
   if (here) here.textContent = count ? count.textContent : "0";
   const all = fresh.querySelector(".statuses .count"), old = document.querySelector(".statuses .count");
   if (all && old) old.textContent = all.textContent;
+  return true;
+}
+
+function warn(...words) {
+  trouble = words;
+  offer();
 }
 
 function offer() {
-  if (!waiting.length) { news.hidden = true; return; }
+  news.hidden = !trouble.length && !waiting.length;
+  if (trouble.length || !waiting.length) { news.replaceChildren(...trouble); return; }
   const one = waiting.length === 1;
   const show = made("button", { type: "button", textContent: one ? "Show it" : "Show them" });
   show.addEventListener("click", add);
   news.replaceChildren(`${waiting.length} new question${one ? "" : "s"} `, show);
-  news.hidden = false;
 }
 
 function add() {
@@ -81,24 +93,13 @@ function say(card, text) {
   return became;
 }
 
-function listen() {
-  if (source || document.hidden) return;
-  source = new EventSource(list.dataset.live);
-  source.addEventListener("open", refresh);
-  source.addEventListener("changed", refresh);
-  source.addEventListener("error", event => {
-    if (event.target.readyState !== EventSource.CLOSED || event.target !== source) return;
-    const again = made("button", { type: "button", textContent: "Load it again" });
-    again.addEventListener("click", () => location.reload());
-    news.replaceChildren("This page is not kept up to date any more. ", again);
-    news.hidden = false;
-  });
-}
-
-// Browsers open six connections to one server: tabs that nobody sees give theirs back.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) { source?.close(); source = null; } else listen();
+const stream = new LiveStream(() => list.dataset.live, { changed: refresh }, {
+  tell: isThere => {
+    if (isThere) { warn(); refresh(); } else warn("The server is away; trying again. What you type stays here.");
+  },
+  retry: refresh,
 });
+
 window.addEventListener("pageshow", event => {
   if (event.persisted) location.reload();
 });
@@ -129,7 +130,7 @@ list.addEventListener("submit", async event => {
 function take(card, form, answer, fresh) {
   const again = cards(fresh).get(card.dataset.key);
   const refused = fresh.querySelector(".refused"), problem = fresh.querySelector("main [role=alert]");
-  if (answer.redirected && new URL(answer.url).pathname === "/login") {
+  if (answer.status === 401) {
     say(card, "You are signed out, and your answer was not taken. Sign in on another tab, then send it again.");
   } else if (answer.redirected) {
     done(card, fresh.querySelector(".notice"));
@@ -144,7 +145,7 @@ function take(card, form, answer, fresh) {
 
 // The card keeps its height, so that the next one does not come under a hand that clicks once more.
 function done(card, told) {
-  card.style.minHeight = `${card.offsetHeight}px`;
+  card.style.minHeight = `${card.getBoundingClientRect().height}px`;
   card.classList.add("sent");
   card.querySelector(".question")?.remove();
   say(card, told?.textContent || "Your answer was taken.").focus({ preventScroll: true });
@@ -154,10 +155,11 @@ function done(card, told) {
 function put(card, form, again) {
   const mine = [...again.querySelectorAll("form")].find(each => eventOf(each) === eventOf(form));
   card.querySelector(".became")?.remove();
-  const now = document.adoptNode(mine ?? again);
+  const now = document.adoptNode(mine ?? again), first = now.querySelector("[autofocus]");
+  first?.removeAttribute("autofocus");  // it is for a page that begins
   (mine ? form : card).replaceWith(now);
   localise(now);
-  now.querySelector("[autofocus]")?.focus();
+  first?.focus();
 }
 
-listen();
+stream.open();
