@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.step import Step
-from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.replay.history import Past
@@ -54,12 +53,8 @@ class _Path:
     async def reach(self, store: Store, agent_id: str, version: int) -> None:
         """Follow the agent to a version at least."""
         async with self._lock:
-            if self._version >= version:
-                return
-            steps = await store.history(agent_id, after=self._version)
-            if self._version and any(step.kind is StepKind.MIGRATED for step in steps):
-                self.tracker, steps = PathTracker(self._workflow), await store.history(agent_id)
-            await self.follow(steps)
+            if self._version < version:
+                await self.follow(await store.history(agent_id, after=self._version))
 
     async def follow(self, steps: Sequence[Step]) -> None:
         if len(steps) > _MANY:

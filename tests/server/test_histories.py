@@ -78,6 +78,9 @@ def test_after_a_migration_states_have_their_present_names_and_before_it_those_o
         then = (await histories.at(head, 2)).head
         marks = await histories.marks(OLD, head, then)
         assert marks[old["resting"]] == Mark(is_here=True, is_last=True)
+        await runner.rewind("one", 2)
+        back = await store.head("one")
+        assert await histories.marks(OLD, back, back) == await drawn(store, OLD, back, back.version)
 
     in_store(work)
 

@@ -275,7 +275,7 @@ def test_older_versions_are_shown_with_what_their_agents_did(tmp_path: Path) -> 
     assert "no longer the newest version" in said
     assert "Start an agent" not in said
     assert "asking 30 min" in said
-    assert re.search(r'<svg.*waiting_for_yes.*</svg>', newest, re.DOTALL)
-    assert not re.search(r'<svg.*waiting_for_yes.*</svg>', older, re.DOTALL)
+    assert re.search(r"<svg.*waiting_for_yes.*</svg>", newest, re.DOTALL)
+    assert not re.search(r"<svg.*waiting_for_yes.*</svg>", older, re.DOTALL)
     assert missing.status_code == 404
     assert "there is no version '3'" in text_of(missing.text)
