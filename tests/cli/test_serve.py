@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import pytest
 
+from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
 from tests.support.shop import ORDER, Shop
 
 
@@ -48,3 +51,13 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(shop: Shop) -> None:
         assert shop("--json", "serve", "--port", str(port)).json["error"]["detail"] == (
             f"cannot listen on 127.0.0.1 port {port}: Address already in use; choose another --port or --host"
         )
+
+
+def test_a_log_for_people_says_of_what_nobody_expected_what_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("fsm_agent")
+    with in_sentences(CommandSettings()):
+        logger.error("showAgent failed", exc_info=ZeroDivisionError("division\nby zero"))
+        logger.error("it could not be driven: by zero", exc_info=ZeroDivisionError("by zero"))
+    assert capsys.readouterr().err == (
+        "showAgent failed: ZeroDivisionError: division\nit could not be driven: by zero\n"
+    )
