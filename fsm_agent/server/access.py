@@ -6,8 +6,8 @@ Rules:
   listens on loopback only.
 - With one, a request carries a token: as ``Authorization: Bearer``, or as the cookie that the page's login has set.
 - An identity header says in whose name a proxy asks. With a tokens file, the proxy's own token must come with it, and
-  have the scope ``admin``: else anybody with a token could speak in any name. Whom it names gets the other scopes of the
-  token. Two headers are refused: one would be the browser's. Without the scope a token speaks in its own name only.
+  have the scope ``admin``: else anybody with a token could speak in any name. Whom it names gets the token's other
+  scopes. Two headers are refused: one would be the browser's. Without the scope a token speaks in its own name only.
 - A browser sends a cookie, or nothing, along with what other sites make it ask. So what changes anything must come from
   the page itself, unless a bearer token proves that a program meant it. The token of a proxy proves nothing: the proxy
   adds it to whatever a browser asks.
