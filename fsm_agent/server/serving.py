@@ -119,7 +119,7 @@ class _Server(uvicorn.Server):
         for service in self._services:
             service.stop()
         requests, agents = len(self.server_state.tasks), sum(service.at_work for service in self._services)
-        self._say(f"{name}: stopping; {_GRACE_S} s for {requests:,} open requests and {agents:,} agents at work")
+        self._say(f"{name}: stopping within {_GRACE_S} s; open requests: {requests:,}, agents at work: {agents:,}")
 
 
 def _end_by(number: int) -> None:

@@ -38,11 +38,13 @@ _MOST_STEPS: Final = 20_000
 class KnownWorkflow(NamedTuple):
     """A workflow that can be started, or that agents have."""
 
-    #: its newest version
-    newest: Workflow
-    #: all that are known, in order
-    versions: tuple[int, ...]
+    #: all versions that are known, in order
+    versions: Mapping[int, Workflow]
     can_start: bool
+
+    @property
+    def newest(self) -> Workflow:
+        return self.versions[max(self.versions)]
 
 
 class Sample(NamedTuple):
@@ -115,7 +117,7 @@ class Statistics:
         for name, workflow in self._startable.items():
             known[name][workflow.version] = workflow
         return {
-            name: KnownWorkflow(versions[max(versions)], tuple(sorted(versions)), name in self._startable)
+            name: KnownWorkflow(dict(sorted(versions.items())), name in self._startable)
             for name, versions in sorted(known.items())
         }
 

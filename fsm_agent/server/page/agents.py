@@ -35,6 +35,7 @@ async def agents(visit: Visit) -> Response:
         visit,
         "Agents",
         h.h1["Agents"],
+        await _unparked(visit),
         _statuses(visit, wanted, _counts(wanted, await visit.service.statistics.tally())),
         _filter(visit, wanted),
         _table(visit, found) if found.agents else _nobody(visit, wanted),
@@ -44,6 +45,18 @@ async def agents(visit: Visit) -> Response:
         styles=("agents.css",),
         scripts=("agents.js",),
     )
+
+
+async def _unparked(visit: Visit) -> h.Node:
+    """How agents stand now that were unparked together. It is looked up, so that no address can claim anything."""
+    chosen = visit.request.query_params.getlist("unparked")[:_PAGE]
+    counts = Counter(head.status for head in await visit.service.runner.store.heads(chosen))
+    if not counts:
+        return None
+    told = ", ".join(f"{counts[status]} {'is' if counts[status] == 1 else 'are'} {status}" for status in counts)
+    return h.p(".notice", role="status")[
+        f"Of {counts.total()} unparked {'agent' if counts.total() == 1 else 'agents'}, {told} now."
+    ]
 
 
 def _wanted(visit: Visit) -> dict[str, str]:

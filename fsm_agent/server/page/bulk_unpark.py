@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 import htpy as h
 from starlette.responses import RedirectResponse, Response
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import FsmAgentError, StoreUnavailable
+from fsm_agent.server.page.agent_now import why_parked
 from fsm_agent.server.page.inbox_answers import is_number
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.texts import one_line, visible
@@ -19,12 +21,15 @@ from fsm_agent.server.problems import problem_of
 
 #: agents that are let go on at once
 _MOST: Final = 50
+#: characters
+_LONGEST_REASON: Final = 300
 
 
 async def confirm_unpark(visit: Visit) -> Response:
     """``GET /unpark``: what will happen."""
     chosen = list(dict.fromkeys(visit.request.query_params.getlist("id")))[:_MOST]
     heads = [head for head in await visit.service.runner.store.heads(chosen) if head.status is Status.PARKED]
+    heads.sort(key=lambda head: chosen.index(head.id))
     if not heads:
         return RedirectResponse(visit.link("agents", status="parked"), 303)
     rows = [
@@ -32,7 +37,9 @@ async def confirm_unpark(visit: Visit) -> Response:
             agent_link(visit, head.id),
             " in ",
             h.bdi[visible(head.state)],
-            h.p(".problem", dir="auto")[one_line(head.problem.message if head.problem else "")],
+            h.p(".problem", dir="auto")[
+                one_line(why_parked(head.problem.type, head.problem.message) if head.problem else "", _LONGEST_REASON)
+            ],
             h.input(type="hidden", name="id", value=f"{head.version}.{head.id}"),
         ]
         for head in heads
@@ -68,7 +75,7 @@ async def unpark(visit: Visit) -> Response:
         except FsmAgentError as error:
             refused.append((agent_id, error))
     if not refused:
-        return RedirectResponse(visit.link("agents"), 303)
+        return RedirectResponse(_result(visit), 303)
     return page(
         visit,
         "Not all were unparked",
@@ -79,6 +86,13 @@ async def unpark(visit: Visit) -> Response:
         styles=("agents.css",),
         status=409,
     )
+
+
+def _result(visit: Visit) -> str:
+    """The list of agents, which tells how those stand now that were unparked."""
+    known = f"&{urlencode({'namespace': visit.service.namespace})}" if len(visit.caller.namespaces) > 1 else ""
+    ids = [text.partition(".")[2] for name, text in visit.form if name == "id"]
+    return f"/agents?{urlencode({'unparked': ids}, doseq=True)}{known}" if ids else visit.link("agents")
 
 
 def _refusals(visit: Visit, refused: Sequence[tuple[str, FsmAgentError]]) -> h.Node:

@@ -10,7 +10,7 @@ import htpy as h
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Damage
-from fsm_agent.server.page.texts import visible
+from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.tokens import Scope
 
@@ -62,5 +62,5 @@ def agent_link(visit: Visit, agent_id: str) -> h.Node:
 def workflow_link(visit: Visit, name: str) -> h.Node:
     """The way to a workflow, for who may look at it."""
     if not visit.may(Scope.READ):
-        return h.bdi[name]
-    return h.a(href=visit.link("workflows", name), dir="auto")[name]
+        return h.bdi[visible(name)]
+    return h.a(href=visit.link("workflows", name), dir="auto")[one_line(name)]

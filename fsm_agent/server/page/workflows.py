@@ -40,7 +40,8 @@ async def workflows(visit: Visit) -> Response:
     """``GET /workflows``."""
     statistics = visit.service.statistics
     known, tally = await statistics.workflows(), await statistics.tally()
-    head = h.tr[[h.th(scope="col")[text] for text in ("Workflow", "Versions", "Agents", "")]]
+    names = ("Workflow", "Versions", "Agents", h.span(".hidden")["Start"])
+    head = h.tr[[h.th(scope="col")[name] for name in names]]
     table = h.table(".workflows")[h.thead[head], h.tbody[[_row(visit, n, each, tally) for n, each in known.items()]]]
     nothing = h.div(".empty")[
         h.p["There are no workflows."],
@@ -76,21 +77,25 @@ def _row(visit: Visit, name: str, known: KnownWorkflow, tally: Sequence[Tally]) 
 
 
 async def workflow(visit: Visit) -> Response:
-    """``GET /workflows/{name}``."""
+    """``GET /workflows/{name}``; ``version`` is by default the newest."""
     name, known = await found_workflow(visit)
+    shown = _version(visit, known)
+    is_newest = shown is known.newest
     statistics = visit.service.statistics
-    tally, sample = await statistics.tally(), await statistics.sample(known.newest)
-    can_start = known.can_start and visit.may(Scope.OPERATE)
+    sample = await statistics.sample(shown)
+    tally = await statistics.tally() if is_newest else ()
+    can_start = is_newest and known.can_start and visit.may(Scope.OPERATE)
     return page(
         visit,
-        name,
+        name if is_newest else f"{name} v{shown.version}",
         h.div(".title")[
-            h.h1(dir="auto")[name, h.span(".quiet")[f" v{known.newest.version}"]],
+            h.h1(dir="auto")[name, h.span(".quiet")[f" v{shown.version}"]],
             h.a(".button.main", href=visit.link("workflows", name, "start"))["Start an agent …"] if can_start else None,
         ],
-        description(known.newest),
-        await _picture(known.newest, sample.coverage, tally),
-        _about(sample),
+        _versions(visit, name, known, shown),
+        description(shown),
+        await _picture(shown, _now(sample.coverage, tally) if is_newest else sample.coverage),
+        _about(sample, is_newest=is_newest),
         _plots(sample),
         _occupancy(visit, name, sample.coverage, tally),
         place="workflows",
@@ -99,17 +104,46 @@ async def workflow(visit: Visit) -> Response:
     )
 
 
+def _version(visit: Visit, known: KnownWorkflow) -> Workflow:
+    """The version that the address names, or the newest."""
+    wanted = visit.query.get("version", "").strip()
+    if not wanted:
+        return known.newest
+    for version, each in known.versions.items():
+        if wanted == str(version):
+            return each
+    versions = [str(version) for version in known.versions]
+    raise HttpProblem(404, "version-missing", f"there is no version {shortened(wanted)}", allowed=versions)
+
+
+def _versions(visit: Visit, name: str, known: KnownWorkflow, shown: Workflow) -> h.Node:
+    """Ways to the other versions, the newest first."""
+    if len(known.versions) < 2:
+        return None
+    ways = [
+        h.a(
+            href=visit.link("workflows", name, version=None if each is known.newest else version),
+            aria_current="true" if each is shown else None,
+        )[f"v{version}"]
+        for version, each in reversed(list(known.versions.items()))
+    ]
+    return h.nav(".ways", aria_label="Version")["Versions ", ways]
+
+
 def description(workflow: Workflow) -> h.Node:
     """What a workflow says of itself, or the beginning of that."""
     return h.p(".description", dir="auto")[visible(workflow.description[:_LONG])] if workflow.description else None
 
 
-def _about(sample: Sample) -> h.Node:
+def _about(sample: Sample, *, is_newest: bool) -> h.Node:
     """Whom the numbers in the diagram are of."""
     sentences = []
+    if not is_newest:
+        sentences.append("This is no longer the newest version: agents that start now do not have it.")
     if not sample.is_all:
         of = f"the newest {_agents(sample.agents)}"
-        sentences.append(f"Transitions and times are those of {of}; where agents are now is counted of all.")
+        counted = "; where agents are now is counted of all." if is_newest else "."
+        sentences.append(f"Transitions and times are those of {of}{counted}")
     if sample.others:
         has = "has" if sample.others == 1 else "have"
         sentences.append(
@@ -131,10 +165,10 @@ async def found_workflow(visit: Visit) -> tuple[str, KnownWorkflow]:
     return name, known[name]
 
 
-async def _picture(workflow: Workflow, told: Coverage, tally: Sequence[Tally]) -> h.Node:
+async def _picture(workflow: Workflow, told: Coverage) -> h.Node:
     """The diagram with the heat of what agents do, and with how many are in each state now."""
     try:
-        drawn = await asyncio.to_thread(_drawn, workflow, _now(told, tally))
+        drawn = await asyncio.to_thread(_drawn, workflow, told)
     except RenderFailed as error:
         return h.p(".problem")[str(error)]
     return [h.div("#zoom", role="group", aria_label="Zoom"), inline(drawn, _words(workflow))]

@@ -190,11 +190,13 @@ def test_parked_agents_are_chosen_and_go_on_together_after_a_question(parked: Se
         assert "KeyError: 'there is no one'" in text_of(listed)
         asked = client.get("/unpark?id=one&id=two&id=four&id=nobody&id=one").text
         assert "Unpark 2 agents?" in text_of(asked)
-        assert "there is no two" in text_of(asked)
+        assert "KeyError: 'there is no two'" in text_of(asked)
         assert [facts_of(parked, each).version for each in ("one", "two")] == [2, 2]
         THERE.update(("one", "two"))
         done = post(client, chosen(asked))
-        assert (done.status_code, done.headers["location"]) == (303, "/agents")
+        assert (done.status_code, done.headers["location"]) == (303, "/agents?unparked=one&unparked=two")
+        assert "Of 2 unparked agents, 2 are running now." in text_of(client.get(done.headers["location"]).text)
+        assert "unparked" not in text_of(client.get("/agents?unparked=nobody").text)
     assert [facts_of(parked, each).status for each in ("one", "two")] == [Status.RUNNING] * 2
     assert facts_of(parked, "three").status is Status.PARKED
 

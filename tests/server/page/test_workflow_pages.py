@@ -259,3 +259,23 @@ def test_who_may_start_and_not_look_is_told_that_it_has_begun(tmp_path: Path) ->
             action, pairs = start_form(client.get("/workflows/w/start").text)
             done = send(client, action, pairs, __about__id="one")
         assert (done.status_code, "The agent one has begun." in text_of(done.text)) == (200, True)
+
+
+def test_older_versions_are_shown_with_what_their_agents_did(tmp_path: Path) -> None:
+    lived(tmp_path, flow(OLD), {"old": [("go", 1), ("yes", 30)]})
+    lived(tmp_path, second(NEW), {"new": [("go", 1)]})
+    with served(tmp_path, workflows=(second(NEW),)) as door, door.client() as client:
+        newest, older = client.get("/workflows/w").text, client.get("/workflows/w?version=1").text
+        missing = client.get("/workflows/w?version=3")
+    assert 'href="/workflows/w?version=1">v1</a>' in newest
+    assert 'href="/workflows/w" aria-current="true">v2</a>' in newest
+    assert "Start an agent" in text_of(newest)
+    said = text_of(older)
+    assert "w v1" in said
+    assert "no longer the newest version" in said
+    assert "Start an agent" not in said
+    assert "asking 30 min" in said
+    assert re.search(r"<svg.*waiting_for_yes.*</svg>", newest, re.DOTALL)
+    assert not re.search(r"<svg.*waiting_for_yes.*</svg>", older, re.DOTALL)
+    assert missing.status_code == 404
+    assert "there is no version '3'" in text_of(missing.text)
