@@ -125,8 +125,8 @@ class Access:
         names = [_decoded(name) for name in request.headers.getlist(self._identity_header)]
         if self._tokens is not None and not caller.may(Scope.ADMIN):
             if names:
-                why = f"only a token with the scope 'admin' may say in whose name it asks, by {self._identity_header}"
-                raise HttpProblem(403, "scope-missing", why)
+                told = f"only a token with the scope 'admin' may say in whose name it asks, by {self._identity_header}"
+                raise HttpProblem(403, "scope-missing", told)
             return caller
         if (why := _why_nobody(names)) is not None:
             raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} must say who asks: it {why}")
