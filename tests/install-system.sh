@@ -1,8 +1,8 @@
 #!/bin/sh
 # What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, SPIN,
 # which proves what the prover proves, with a C compiler, Node.js, which runs XState, a browser, which looks at pages, jq,
-# which stands in for a part of GitHub's command, curl, which the page on the HTTP API shows, and servers, PostgreSQL and Redis, which tests start themselves. Does
-# nothing where they are there already; no service is started.
+# which stands in for a part of GitHub's command, curl, which the page on the HTTP API shows, and servers, PostgreSQL,
+# Redis and nginx, which tests start themselves. Does nothing where they are there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
@@ -10,6 +10,7 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
     missing="$missing postgresql"
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v jq >/dev/null 2>&1 || missing="$missing jq"
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
@@ -30,9 +31,11 @@ if [ -n "$missing" ]; then
     echo "installing$missing with ${as_root:+$as_root }apt-get"
     $as_root apt-get update -qq
     $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-    if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet redis-server; then
-        case $missing in *redis-server*) $as_root systemctl disable --now --quiet redis-server ;; esac
-    fi
+    for service in redis-server nginx; do
+        if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet "$service"; then
+            case $missing in *"$service"*) $as_root systemctl disable --now --quiet "$service" ;; esac
+        fi
+    done
 fi
 
 cd "$(dirname "$0")/npm"

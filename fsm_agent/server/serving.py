@@ -35,6 +35,9 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _GRACE_S: Final = 3
 #: seconds after which it ends, whatever holds it up
 _LONGEST_STOP_S: Final = 4.7
+#: seconds for which an idle connection is kept: longer than nginx (60) and Caddy (120) keep it, since a request is lost
+#: that a proxy sends over a connection which is just being closed
+_IDLE_S: Final = 125
 #: connections that may wait to be accepted
 _BACKLOG: Final = 2048
 #: file descriptors that are wanted, and those that are kept for files, stores and what actions open
@@ -126,6 +129,7 @@ def _end_by(number: int) -> None:
     """End at once, by a signal."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
+    os._exit(128 + number)  # the first process of a container is not ended by its own signals
 
 
 def _end_later() -> None:
@@ -154,6 +158,7 @@ def configuration(app: ASGIApp, connection: type[Connection] = Connection) -> uv
         server_header=False,
         proxy_headers=False,
         limit_concurrency=most_connections(),
+        timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
 
