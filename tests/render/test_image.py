@@ -198,7 +198,7 @@ def test_states_that_are_final_have_two_borders_and_people_a_glyph() -> None:
 @WAYS
 @pytest.mark.usefixtures("way")
 def test_texts_that_are_longer_than_graphviz_can_read_are_cut(program: bool) -> None:
-    told = 'It says "yes" \\ \u00df. ' * 5_000
+    told = "It says yes. " * 5_000
     states = (
         State("a", description=told, ask=Ask(told, ("go",)), on={"go": (Transition("b"),)}),
         State("b", final=True),
