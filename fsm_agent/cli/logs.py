@@ -33,14 +33,18 @@ def unread_modules_once() -> Iterator[list[str]]:
 
 
 class Sentences(logging.Handler):
-    """Prints the first line of each entry on stderr."""
+    """Prints the first line of each entry on stderr, and of the error that it came with."""
 
     def __init__(self, settings: CommandSettings) -> None:
         super().__init__(logging.WARNING)
         self._settings = settings
 
     def emit(self, record: logging.LogRecord) -> None:
-        output.say(self._settings.in_full(record.getMessage().partition("\n")[0]))
+        sentence = record.getMessage().partition("\n")[0]
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and str(error) not in sentence:
+            sentence = f"{sentence}: {type(error).__name__}: {error}".partition("\n")[0]
+        output.say(self._settings.in_full(sentence))
 
 
 @contextmanager

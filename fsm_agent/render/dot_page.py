@@ -22,6 +22,8 @@ _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep
 #: Graphviz bends edges with a low weight first. The expected way stays straight, and start dots stay on top.
 _WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
 _INDENT: Final = "  "
+#: characters of a tooltip: Graphviz reads no text of more than 16,384 bytes
+_LONGEST_TIP: Final = 3_000
 
 
 class DotPage(ABC):
@@ -162,7 +164,10 @@ def shape_of(kind: NodeKind) -> dict[str, str]:
 
 def tip(*lines: str) -> str:
     r"""A tooltip. Graphviz reads ``\n`` in it as a line break, and other backslashes as its own codes."""
-    return r"\n".join([clean(line).replace("\\", "\\\\") for line in lines if line])
+    text = "\n".join([clean(line) for line in lines if line])
+    if len(text) > _LONGEST_TIP:
+        text = f"{text[: _LONGEST_TIP - 1]}…"
+    return text.replace("\\", "\\\\").replace("\n", r"\n")
 
 
 def quoted(text: str) -> str:

@@ -40,6 +40,8 @@ def _by_program(dot: str, format_name: str) -> bytes:
         drawn: bytes = graphviz.Source(dot).pipe(format=format_name, quiet=True)
     except graphviz.CalledProcessError as error:
         raise RenderFailed(f"dot could not draw the picture: {_first_line(error.stderr)}") from error
+    except BrokenPipeError as error:  # it has given up before it was given everything
+        raise RenderFailed("dot could not read the text of the picture to its end") from error
     return drawn
 
 

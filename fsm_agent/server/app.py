@@ -148,12 +148,19 @@ class Surroundings:
             await send(message)
 
         try:
-            await self._app(scope, receive, tell)
+            await (_nothing if b"%2f" in scope.get("raw_path", b"").lower() else self._app)(scope, receive, tell)
         finally:
             path = quote(scope["path"])  # whoever asks must not write lines of the log
             facts = {"action": "request", "method": scope["method"], "path": path, "status": status}
             more = {"request_id": its_id, "ms": round((perf_counter() - began_s) * 1000, 1)}
             logger.info("%s %s: %s", scope["method"], path, status, extra={**facts, **more})
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """What there is at a path with an encoded slash. No name has one; but once it is decoded, it would lead to another
+    path than a proxy has seen, which may let some paths through and others not."""
+    response = HttpProblem(404, "not-found", f"there is nothing at {scope['path']}").response(scope["path"])
+    await response(scope, receive, send)
 
 
 #: headers of every response

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fsm_agent.domain.selection import Tally
+from fsm_agent.server.access import Caller
 from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.service import Service
@@ -25,13 +26,13 @@ class Metrics:
         self.telemetry = OpenTelemetry(meter_provider=self._prometheus.meter_provider)
 
     def route(self, gate: Gate) -> Route:
-        """The route, which needs the scope ``read``."""
+        """The route, which needs the scope ``read`` in every namespace that is served: it counts them together."""
         services = gate.services.values()
         gauges = self.telemetry.watch(tally=lambda: _tally(services), questions=lambda: _count_questions(services))
 
         async def show(request: Request) -> Response:
             try:
-                gate.admit(request, Scope.READ)
+                _require_all(gate.admit(request, Scope.READ), gate.services)
             except HttpProblem as problem:
                 return problem.response(request.url.path)
             await gauges.refresh()
@@ -39,6 +40,13 @@ class Metrics:
             return Response(told.content, headers={"Content-Type": told.content_type})
 
         return Route("/metrics", show)
+
+
+def _require_all(caller: Caller, served: Collection[str]) -> None:
+    """Refuse a token that is not for all of them: the counts would tell it of agents that it may not see."""
+    if not set(served) <= set(caller.namespaces):
+        why = "metrics count all namespaces that are served here, and some are not open to this token"
+        raise HttpProblem(403, "namespace-forbidden", why)
 
 
 async def _tally(services: Collection[Service]) -> Sequence[Tally]:

@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = (error.strerror or str(error)).partition(" (while ")[0]  # which Python says of the address once more
         raise SettingsInvalid(f"cannot listen on {host} port {port}: {why}; choose another --port or --host") from None
 
 
@@ -119,7 +119,7 @@ class _Server(uvicorn.Server):
         for service in self._services:
             service.stop()
         requests, agents = len(self.server_state.tasks), sum(service.at_work for service in self._services)
-        self._say(f"{name}: stopping; {_GRACE_S} s for {requests:,} open requests and {agents:,} agents at work")
+        self._say(f"{name}: stopping within {_GRACE_S} s; open requests: {requests:,}, agents at work: {agents:,}")
 
 
 def _end_by(number: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
@@ -28,6 +28,8 @@ _SAMPLE_KEPT_S: Final = 60
 _OPEN_KEPT_S: Final = 1
 #: the newest agents, whose histories are read to tell how long agents stay in states
 SAMPLE: Final = 200
+#: counts that are kept: those of people who ask for their inbox, and those of definitions
+_MOST_KEPT: Final = 1_000
 _PAGE: Final = 1_000
 #: of all their histories together: to tell them takes a second or two
 _MOST_STEPS: Final = 20_000
@@ -62,12 +64,20 @@ class Sample(NamedTuple):
 class Statistics:
     """Counts of one namespace, each made once for all who ask at the same time."""
 
-    def __init__(self, store: Store, startable: Mapping[str, Workflow]) -> None:
+    def __init__(
+        self, store: Store, startable: Mapping[str, Workflow], *, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._store = store
+        self._clock = clock
         self._startable = startable
         self._definitions: dict[str, Workflow] = {}
-        #: what was counted -> until when it is kept, and the count
-        self._kept: dict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = {}
+        #: what was counted -> until when it is kept, and the count; in the order in which they were asked for
+        self._kept: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
+
+    @property
+    def kept(self) -> int:
+        """How many counts are kept."""
+        return len(self._kept)
 
     async def tally(self) -> Sequence[Tally]:
         """How many agents there are, by workflow, state and status."""
@@ -91,10 +101,12 @@ class Statistics:
         return await self._counted(("sample", workflow.hash), _SAMPLE_KEPT_S, lambda: self._look(workflow))
 
     async def _counted(self, name: tuple[str, ...], kept_s: float, count: Callable[[], Awaitable[Value]]) -> Value:
-        until_s, future = self._kept.get(name, (0.0, None))
-        if future is None or monotonic() > until_s or (future.done() and future.exception() is not None):
-            future = asyncio.ensure_future(count())
-            self._kept[name] = monotonic() + kept_s, future
+        until_s, future = self._kept.pop(name, (0.0, None))
+        if future is None or (future.done() and (self._clock() > until_s or _has_failed(future))):
+            until_s, future = self._clock() + kept_s, asyncio.ensure_future(count())
+        self._kept[name] = until_s, future
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
         value: Value = await asyncio.shield(future)
         return value
 
@@ -128,6 +140,10 @@ class Statistics:
         told = activity(lives, now_ms=await self._store.now())
         others = sum(head.definition != workflow.hash for head in heads)
         return Sample(len(lives), page.next is None and len(heads) == len(page.heads), others, coverage(tally), told)
+
+
+def _has_failed(future: asyncio.Future[Any]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 def _sums(heads: Sequence[Head]) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -176,3 +177,13 @@ def test_help_tells_of_each_command_and_of_no_global_option(shop: Shop, words: l
     assert "..." not in told.out.partition("Commands:")[2]
     assert all(option in told.out for option in (["--scope", "--namespace", "--expires"] if "new" in words else []))
     assert ("--tokens" in told.out) == (len(words) > 1)
+
+
+def test_a_new_project_keeps_its_tokens_out_of_git(shop: Shop) -> None:
+    assert shop("init", "fresh").code == 0
+    folder = shop.folder / "fresh"
+    assert shop("token", "new", "ana", "--scope", "read", "--tokens", str(folder / FILE)).code == 0
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    told = subprocess.run(["git", "status", "--short", "-uall"], cwd=folder, check=True, capture_output=True, text=True)
+    assert "README.md" in told.stdout
+    assert "token" not in told.stdout

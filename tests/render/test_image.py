@@ -193,3 +193,14 @@ def test_states_that_are_final_have_two_borders_and_people_a_glyph() -> None:
     assert "☻ waiting_feedback" in dot
     assert re.search(r'class="transition error".*style="dashed"', dot)
     assert re.search(r'class="transition timer".*style="dotted".*after 3d', dot)
+
+
+@WAYS
+@pytest.mark.usefixtures("way")
+def test_texts_that_are_longer_than_graphviz_can_read_are_cut(program: bool) -> None:
+    told = 'It says "yes" \\ \u00df. ' * 5_000
+    states = (
+        State("a", description=told, ask=Ask(told, ("go",)), on={"go": (Transition("b"),)}),
+        State("b", final=True),
+    )
+    assert b"It says" in draw(Workflow("w", 1, "a", states, description=told), "svg")

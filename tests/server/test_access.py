@@ -212,6 +212,8 @@ def test_two_namespaces_of_one_server_do_not_see_each_other(door: Served) -> Non
             for name in ("default", "shop")
         ]
         assert [each.status_code for each in started] == [201, 201]
+        found = [client.get(each.headers["location"]).json()["data"]["note"] for each in started]
+        assert found == ["default", "shop"]
         client.post("/v1/agents/twin/cancel?namespace=shop")
         here = client.get("/v1/agents/twin?namespace=default").json()
         there = client.get("/v1/agents/twin?namespace=shop").json()

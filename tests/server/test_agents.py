@@ -118,6 +118,19 @@ def test_a_repeated_start_returns_the_agent_that_was_made(door: Served, ana: htt
     assert door.writes == writes
 
 
+def test_a_key_is_not_for_an_agent_with_another_id(door: Served, ana: httpx2.Client) -> None:
+    made = ana.post("/v1/agents", json={"workflow": "errand"}).json()
+    for path, body in (("/v1/agents", {"workflow": "errand"}), (f"/v1/agents/{made['id']}/fork", {})):
+        key = {"Idempotency-Key": f"one-id:{path}"}
+        first = ana.post(path, json=body, headers=key).json()
+        assert ana.post(path, json={**body, "id": first["id"]}, headers=key).json()["delivery"] == "duplicate"
+        before = door.writes
+        told = problem(ana.post(path, json={**body, "id": "another"}, headers=key), 422)
+        assert told["type"] == "urn:fsm-agent:problem:key-reuse"
+        assert door.writes == before
+    problem(ana.get("/v1/agents/another"), 404)
+
+
 def test_of_many_starts_at_once_under_one_key_one_makes_an_agent(door: Served) -> None:
     def start(_: int) -> httpx2.Response:
         with door.client(door.secrets["ana"], **{"Idempotency-Key": "start-2"}) as client:

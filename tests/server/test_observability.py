@@ -16,9 +16,10 @@ from tests.support.servers.fsm_server import FsmServer, made, write_project
 pytestmark = pytest.mark.long
 
 
-def token(folder: Path, name: str, scope: str) -> str:
+def token(folder: Path, name: str, scope: str, *namespaces: str) -> str:
     """A new token."""
     words = ["token", "new", name, "--scope", scope, "--tokens", str(folder / "tokens.json")]
+    words += [word for namespace in namespaces for word in ("--namespace", namespace)]
     done = subprocess.run(
         [sys.executable, "-c", "from fsm_agent.cli.main import main; main()", *words],
         cwd=folder,
@@ -59,6 +60,21 @@ async def test_metrics_are_for_tokens_that_may_read(tmp_path: Path, url: str) ->
             async with server.connect(**headers) as connection:
                 statuses.append((await connection.get("/metrics")).status)
     assert statuses == [401, 403, 200]
+
+
+@on_loop
+async def test_metrics_of_all_namespaces_are_for_tokens_that_may_read_all_of_them(tmp_path: Path, url: str) -> None:
+    names = ("default", "shop")
+    secrets = [
+        token(tmp_path, "-".join(each), "read", *each) for each in (("shop",), ("gone",), names, (*names, "gone"))
+    ]
+    served = [word for name in names for word in ("--namespace", name)]
+    with FsmServer(tmp_path, url, "--metrics", "--tokens", "tokens.json", *served) as server:
+        statuses = []
+        for secret in secrets:
+            async with server.connect(Authorization=f"Bearer {secret}") as connection:
+                statuses.append((await connection.get("/metrics")).status)
+    assert statuses == [403, 403, 200, 200]
 
 
 @on_loop

@@ -20,6 +20,8 @@ from fsm_agent.stores.urls import open_store
 from tests.support.http_client import EventStream, HttpConnection
 from tests.support.runtime import on_loop
 from tests.support.servers.fsm_server import FsmServer, made, write_project
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.proxy import Proxy
 
 pytestmark = pytest.mark.long
 
@@ -55,11 +57,13 @@ async def test_told_to_stop_it_ends_its_streams_and_closes_every_connection(
         agent_id = (await made(connection))["id"]
         async with AsyncExitStack() as stack:
             streams = [await stack.enter_async_context(EventStream(server.port, agent_id)) for _ in range(50)]
+            readers = [aiter(stream) for stream in streams]
+            assert [(await anext(reader)).id for reader in readers] == [1] * len(streams)
             server.tell(number)
-            for stream in streams:
-                assert [event.name async for event in stream] == ["step"]
+            for reader in readers:
+                assert [event async for event in reader] == []
     assert await asyncio.to_thread(server.ended) == 0
-    assert f"{number.name}: stopping; 3 s for 50 open requests and 0 agents at work" in server.words
+    assert f"{number.name}: stopping within 3 s; open requests: 50, agents at work: 0" in server.words
     assert server.words.endswith("stopped")
 
 
@@ -99,7 +103,7 @@ async def test_an_action_that_ends_in_time_counts_and_the_next_one_is_left_to_an
     async with server.connect() as connection:
         await begin(connection, server)
     server.tell(signal.SIGTERM)
-    await server.said_that("stopping; 3 s for 0 open requests and 1 agents at work")
+    await server.said_that("SIGTERM: stopping within 3 s; open requests: 0, agents at work: 1")
     server.let_go(ID)
     assert await asyncio.to_thread(server.ended) == 0
     assert "given back" not in server.words
@@ -168,3 +172,25 @@ async def another(url: str) -> AsyncIterator[Runner]:
 
     async with Runner(open_store(url), actions=[hold, quick]) as runner:
         yield runner
+
+
+@pytest.mark.server
+@on_loop
+async def test_a_store_that_does_not_answer_does_not_keep_it_from_ending(
+    tmp_path: Path, postgres: PostgresServer, postgres_url: str
+) -> None:
+    write_project(tmp_path)
+    with Proxy(postgres.port) as proxy, FsmServer(tmp_path, postgres.url("agents", port=proxy.port)) as server:
+        async with server.connect() as connection:
+            await begin(connection, server)
+            async with EventStream(server.port, ID) as stream:
+                events = aiter(stream)
+                assert [(await anext(events)).id for _ in range(2)] == [1, 2]
+                proxy.stall()
+                asking = asyncio.create_task(connection.get(f"/v1/agents/{ID}"))
+                server.tell(signal.SIGTERM)
+                assert [event async for event in events] == []
+                assert await asyncio.to_thread(server.ended) == 1
+                await asyncio.gather(asking, return_exceptions=True)
+        assert server.words.endswith("not stopped in time: cut off")
+        proxy.recover()

@@ -333,6 +333,16 @@ def test_a_header_that_must_be_one_may_not_be_two(client: httpx2.Client, agent: 
 # --- paths and methods
 
 
+@pytest.mark.parametrize("path", ["/v1/agents/{id}%2Fsteps", "/v1/agents/{id}%2fcancel", "/v1%2Fagents", "/agents%2F"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_encoded_slash_leads_nowhere_else(
+    door: Served, client: httpx2.Client, agent: str, path: str, method: str
+) -> None:
+    before = door.writes
+    problem(client.request(method, path.replace("{id}", agent.rpartition("/")[2])), 404)
+    assert door.writes == before
+
+
 @pytest.mark.parametrize(
     "path",
     ["/v1", "/v1/", "/v1/agents/", "/v1/Agents", "/v1/agents//", "/v1/agents/a/", "/v1/agents/a/b/c",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +36,9 @@ logger = logging.getLogger("fsm_agent")
 
 _WORKFLOWS: Final = "workflows"
 _PORT: Final = 8000
+#: what a header may be called, and what the name of a host is made of
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HOST: Final = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +102,27 @@ def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArgum
 
 
 def _workflows(settings: CommandSettings, paths: tuple[str, ...]) -> dict[str, Workflow]:
-    """The newest version of each workflow, by name. Raises ``WorkflowInvalid``."""
+    """The newest version of each workflow, by name. Raises ``WorkflowInvalid``, and ``SettingsInvalid`` for two files
+    that declare one version each in its own way."""
     if not paths and not Path(_WORKFLOWS).is_dir():
         return {}
-    newest: dict[str, Workflow] = {}
+    found: dict[tuple[str, int], tuple[Path, Workflow]] = {}
     for path in workflow_files(paths or (_WORKFLOWS,)):
         workflow = checked_workflow(settings, str(path))
-        if workflow.name not in newest or newest[workflow.name].version < workflow.version:
-            newest[workflow.name] = workflow
-    return newest
+        other, same = found.setdefault((workflow.name, workflow.version), (path, workflow))
+        if same.hash != workflow.hash:
+            raise SettingsInvalid(
+                f"{other} and {path} declare version {workflow.version} of workflow {workflow.name!r}, and differ: "
+                "give one of them another version, or another name"
+            )
+    return {name: found[name, version][1] for name, version in sorted(found)}
 
 
 def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
     from fsm_agent.server.access import Access, is_loopback
     from fsm_agent.server.token_file import TokenFile
 
+    _check_names(arguments)
     tokens = TokenFile(token_path(settings, arguments.tokens_file))
     asks = arguments.tokens_file is not None or tokens.path.exists()
     if asks and not tokens.all():
@@ -128,6 +139,26 @@ def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
         identity_header=arguments.identity_header,
         hosts=(arguments.host, *arguments.allowed_hosts),
     )
+
+
+def _check_names(arguments: ServeArguments) -> None:
+    """Raises ``SettingsInvalid`` for names that no request can have, since each one would be refused."""
+    header = arguments.identity_header
+    if header is not None and not _HEADER.fullmatch(header):
+        raise SettingsInvalid(f"--identity-header {header!r} names no header: write one such as X-Forwarded-User")
+    for host in arguments.allowed_hosts:
+        if not (_HOST.fullmatch(host) or _is_address(host)):
+            raise SettingsInvalid(
+                f"--allowed-host {host!r} names no host: write a name or an address, without scheme, port and path"
+            )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _serve(

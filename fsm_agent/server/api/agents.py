@@ -10,7 +10,7 @@ from starlette.responses import Response
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.replay import effect_json
-from fsm_agent.errors import ArgumentInvalid, Conflict
+from fsm_agent.errors import ArgumentInvalid, Conflict, KeyReuse
 from fsm_agent.memory.conversation_reader import Position
 from fsm_agent.memory.threads import Thread
 from fsm_agent.runtime.agent_reads import read_children
@@ -51,8 +51,12 @@ async def fork(call: Call) -> Reply:
 
 
 async def _created(call: Call, agent: Agent) -> Reply:
+    """The agent that was made, now or by the first request under its key, which may not have asked for another id."""
+    if call.key is not None and call.body.get("id", agent.id) != agent.id:
+        raise KeyReuse(call.key, "id")
     status = 200 if agent.delivery == "duplicate" else 201
-    return await _gone_on(call, agent, status, Location=f"/v1/agents/{agent.id}")
+    where = f"?namespace={call.service.namespace}" if len(call.caller.namespaces) > 1 else ""
+    return await _gone_on(call, agent, status, Location=f"/v1/agents/{agent.id}{where}")
 
 
 async def list_agents(call: Call) -> Reply:

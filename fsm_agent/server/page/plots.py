@@ -15,6 +15,8 @@ from fsm_agent.report.times import lasting
 
 _WIDTH: Final = 480
 _HEIGHT: Final = 120
+#: of a bar
+_WIDEST: Final = 40
 #: room for the numbers at the left, and for the times below
 _LEFT: Final = 32
 _BELOW: Final = 18
@@ -46,7 +48,10 @@ def steps_plot(told: Activity) -> h.Node:
 def questions_plot(told: Activity) -> h.Node:
     """A line: how many questions were open at the end of each span."""
     columns = _columns(told, told.open_questions)
-    line = " ".join(f"{x + width / 2:.1f},{top:.1f}" for x, width, top, _, _ in columns)
+    ends = [(x + width / 2, top) for x, width, top, _, _ in columns]
+    if len(ends) == 1:  # of one point nobody would see a line
+        ends = [(_LEFT, ends[0][1]), (_WIDTH, ends[0][1])]
+    line = " ".join(f"{x:.1f},{top:.1f}" for x, top in ends)
     return _figure(told, "Open questions", told.open_questions, [h.polyline(".line", points=line)])
 
 
@@ -57,7 +62,7 @@ def _columns(told: Activity, counts: Sequence[int]) -> list[tuple[float, float, 
     return [
         (
             round(_LEFT + place * width, 1),
-            round(max(width - 1, 0.5), 1),
+            round(min(max(width - 1, 0.5), _WIDEST), 1),
             round(_HEIGHT - (_HEIGHT - 8) * count / most, 1),
             count,
             f"{moment(told.begin_ms + place * told.span_ms):%Y-%m-%d %H:%M}",

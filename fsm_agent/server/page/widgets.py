@@ -62,8 +62,8 @@ def agent_link(visit: Visit, agent_id: str) -> h.Node:
 def workflow_link(visit: Visit, name: str) -> h.Node:
     """The way to a workflow, for who may look at it."""
     if not visit.may(Scope.READ):
-        return h.bdi[name]
-    return h.a(href=visit.link("workflows", name), dir="auto")[name]
+        return h.bdi[visible(name)]
+    return h.a(href=visit.link("workflows", name), dir="auto")[one_line(name)]
 
 
 def label_text(name: str, text: str) -> str:

@@ -97,9 +97,8 @@ class PostgresListing(PostgresThreads):
 
     async def tally(self) -> Sequence[Tally]:
         found = await self._read(selections.TALLY, {})
-        return sorted(
-            Tally(told(name), told(state), _STATUSES[status], agents) for name, state, status, agents in found
-        )
+        known = [(told(name), told(state), _STATUSES.get(number), agents) for name, state, number, agents in found]
+        return sorted(Tally(name, state, status, agents) for name, state, status, agents in known if status)
 
     def _readable(self, rows: Sequence[Row], damaged: list[Damage] | None = None) -> tuple[Head, ...]:
         """The heads of those rows that can be read; the others are noted."""

@@ -32,13 +32,14 @@ _CONNECT_S: Final = 5
 _GRACE_S: Final = 5.0
 
 #: In one statement: a commit is on disk when it returns (a stronger setting stays), a statement ends in time, it is
-#: planned once, and a plan that was made while tables were small cannot be a scan of them when they are large. What is
-#: asked for is a page at most, for which no other process need be started.
+#: planned once, and a plan that was made while tables were small cannot be a scan of them when they are large. A page
+#: is read in the order of its index, not sorted out of all that a bitmap finds, and no other process is started for it.
 _SET_UP: Final = b"""
 SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
             THEN set_config('synchronous_commit', 'on', false) END,
        set_config('statement_timeout', %(patience_ms)s, false),
        set_config('enable_seqscan', 'off', false),
+       set_config('enable_bitmapscan', 'off', false),
        set_config('jit', 'off', false),
        set_config('max_parallel_workers_per_gather', '0', false),
        set_config('plan_cache_mode', 'force_generic_plan', false)

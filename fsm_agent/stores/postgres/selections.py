@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
-from fsm_agent.domain.agent import Status
 from fsm_agent.domain.selection import ANYBODY, Selection
 from fsm_agent.stores import codec
 from fsm_agent.stores.postgres.queries import HEAD_COLUMNS, SELECT_HEAD
@@ -24,12 +23,12 @@ _LABELLED: Final = f"FROM fsm_agent.labels {_JOINED}"
 _ADDRESSED: Final = f"FROM fsm_agent.addressees {_JOINED}"
 _DEFINED: Final = "LEFT JOIN fsm_agent.definitions USING (workflow)"
 
-_STATUSES: Final = ", ".join(str(codec.status_number(status)) for status in Status)
-#: A head that cannot be read is not counted, as far as a query can tell.
+#: A head that cannot be read is not counted, as far as a query can tell. All have a number above 0: that offers an
+#: index in whose order the rows stand.
 TALLY: Final = f"""
 SELECT head.name, head.state, head.status, count(*)
 FROM fsm_agent.agents AS head JOIN fsm_agent.definitions USING (workflow)
-WHERE {_HERE} AND head.status IN ({_STATUSES}) AND head.cold LIKE '[%]'
+WHERE {_HERE} AND head.agent > 0 AND head.cold LIKE '[%]'
 GROUP BY head.name, head.state, head.status
 """.encode()
 

@@ -15,8 +15,8 @@ from fsm_agent.server.page.forms.names import Typed
 
 Attributes: TypeAlias = dict[str, h.Attribute]
 
-#: characters that HTML does not carry, or that people cannot see
-_UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+#: characters that HTML does not carry, that people cannot see, or that turn the text around them
+_UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _UNCARRIED: Final = re.compile("[\x00\ud800-\udfff]")
 _INSTEAD: Final = "\N{REPLACEMENT CHARACTER}"
 

@@ -1,0 +1,63 @@
+"""``serve`` on the command line: what it cannot serve, it says before it listens."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import pytest
+
+from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
+from tests.support.shop import ORDER, Shop
+
+
+def refused(shop: Shop, *words: str) -> str:
+    """What it says to a command that it does not carry out. Without a token it would end in any case."""
+    done = shop("--json", "serve", "--tokens", "none.json", *words)
+    assert done.code == 1, done.err
+    said: str = done.json["error"]["detail"]
+    return said
+
+
+def test_two_files_may_not_declare_one_version_each_in_its_own_way(shop: Shop) -> None:
+    (shop.folder / "a.yaml").write_text(ORDER)
+    (shop.folder / "b.yaml").write_text(ORDER.replace("item: string?", "item: string?\n  size: integer?"))
+    assert refused(shop, "a.yaml", "b.yaml") == (
+        "a.yaml and b.yaml declare version 1 of workflow 'order', and differ: give one of them another version, or "
+        "another name"
+    )
+
+
+@pytest.mark.parametrize("name", ["X User", "X-User:", "Ü", "X\tY"])
+def test_a_header_that_no_request_can_have_says_nothing_of_who_asks(shop: Shop, name: str) -> None:
+    assert refused(shop, "--identity-header", name) == (
+        f"--identity-header {name!r} names no header: write one such as X-Forwarded-User"
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["https://agents.example.com", "agents.example.com:443", "agents.example.com/", "[::1]", ""]
+)
+def test_a_host_that_no_request_can_name_is_not_allowed(shop: Shop, host: str) -> None:
+    assert refused(shop, "--allowed-host", "agents.example.com", "--allowed-host", "::1", "--allowed-host", host) == (
+        f"--allowed-host {host!r} names no host: write a name or an address, without scheme, port and path"
+    )
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert shop("--json", "serve", "--port", str(port)).json["error"]["detail"] == (
+            f"cannot listen on 127.0.0.1 port {port}: Address already in use; choose another --port or --host"
+        )
+
+
+def test_a_log_for_people_says_of_what_nobody_expected_what_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("fsm_agent")
+    with in_sentences(CommandSettings()):
+        logger.error("showAgent failed", exc_info=ZeroDivisionError("division\nby zero"))
+        logger.error("it could not be driven: by zero", exc_info=ZeroDivisionError("by zero"))
+    assert capsys.readouterr().err == (
+        "showAgent failed: ZeroDivisionError: division\nit could not be driven: by zero\n"
+    )
