@@ -5,8 +5,9 @@ Rules:
 - Without a tokens file everybody who reaches the server may do everything, in the name of its operator; that is why it
   listens on loopback only.
 - With one, a request carries a token: as ``Authorization: Bearer``, or as the cookie that the page's login has set.
-- An identity header says in whose name a proxy asks. With a tokens file, the proxy's own token must come with it. Two
-  of them are refused: one would be the browser's.
+- An identity header says in whose name a proxy asks. With a tokens file, the proxy's own token must come with it, and
+  have the scope ``admin``: else anybody with a token could speak in any name. Whom it names gets the token's other
+  scopes. Two headers are refused: one would be the browser's. Without the scope a token speaks in its own name only.
 - A browser sends a cookie, or nothing, along with what other sites make it ask. So what changes anything must come from
   the page itself, unless a bearer token proves that a program meant it. The token of a proxy proves nothing: the proxy
   adds it to whatever a browser asks.
@@ -122,9 +123,15 @@ class Access:
         if self._identity_header is None:
             return caller
         names = [_decoded(name) for name in request.headers.getlist(self._identity_header)]
+        if self._tokens is not None and not caller.may(Scope.ADMIN):
+            if names:
+                told = f"only a token with the scope 'admin' may say in whose name it asks, by {self._identity_header}"
+                raise HttpProblem(403, "scope-missing", told)
+            return caller
         if (why := _why_nobody(names)) is not None:
             raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} must say who asks: it {why}")
-        return Caller(names[0], caller.namespaces, caller.scopes, f"{caller.account} {names[0]}")
+        scopes = caller.scopes if self._tokens is None else caller.scopes - {Scope.ADMIN}
+        return Caller(names[0], caller.namespaces, scopes, f"{caller.account} {names[0]}")
 
 
 def _why_nobody(names: list[str]) -> str | None:

@@ -347,6 +347,25 @@ def test_a_name_without_the_token_of_the_proxy_is_worth_nothing(proxied: Served)
     assert proxied.writes == before
 
 
+def test_who_has_a_token_speaks_in_no_other_name(proxied: Served) -> None:
+    secret = proxied.token("ana", "read", "answer", "operate")
+    before = proxied.writes
+    for way in (proxied.client(secret), proxied.client(**cookie(secret))):
+        with way as client:
+            told = problem(client.post("/v1/agents", json=BODIES["startAgent"], headers={"X-User": "boss"}), 403)
+            assert told["type"] == "urn:fsm-agent:problem:scope-missing"
+            assert proxied.writes == before
+            assert client.get("/v1/workflows").status_code == 200
+    with proxied.client(secret) as client:
+        assert started_by(client) == "ana"
+
+
+def test_whom_a_proxy_names_gets_the_other_scopes_of_its_token(proxied: Served) -> None:
+    with proxied.client(proxied.token("reader", "read", "admin"), **{"X-User": "zoe"}) as client:
+        assert client.get("/v1/workflows").status_code == 200
+        problem(client.post("/v1/agents", json=BODIES["startAgent"]), 403)
+
+
 def test_the_token_of_a_proxy_does_not_say_that_a_program_meant_it(proxied: Served) -> None:
     """The proxy adds it to all that a browser sends, whatever page has made the browser do so."""
     before = proxied.writes
