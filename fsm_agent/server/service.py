@@ -26,6 +26,8 @@ logger = logging.getLogger("fsm_agent")
 
 #: seconds that work goes on after the server was told to stop
 DRAIN_S: Final = 3.0
+#: seconds that a page waits for what an agent does next, so as to tell of it
+A_MOMENT_S: Final = 0.3
 
 
 class Service:

@@ -23,6 +23,7 @@ from fsm_agent.server.page.texts import isolated, visible
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link
 from fsm_agent.server.problems import HttpProblem, problem_of
+from fsm_agent.server.service import A_MOMENT_S
 
 #: what an action does; returns the agent that it leads to
 Act: TypeAlias = Callable[[int], Awaitable[Agent]]
@@ -112,12 +113,8 @@ async def done(visit: Visit, act: Act, again: Again) -> Response:
     except Refused as error:
         trouble = Trouble(said(error), isinstance(error, Conflict), problem_of(error, is_conditional=True).status)
         return await again(trouble)
-    agent = await visit.service.go_on(agent, _A_MOMENT_S)
+    agent = await visit.service.go_on(agent, A_MOMENT_S)
     return RedirectResponse(visit.link("agents", agent.id), 303)
-
-
-#: seconds that an action waits for what the agent does next, so that the next page tells of it
-_A_MOMENT_S = 0.3
 
 
 async def present(visit: Visit) -> Aggregate:

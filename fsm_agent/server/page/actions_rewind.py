@@ -20,7 +20,7 @@ from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.step_changes import changes_of, changes_table
 from fsm_agent.server.page.texts import isolated
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import agent_link
+from fsm_agent.server.page.widgets import agent_link, namespace_field
 
 _MOST_EFFECTS: Final = 100
 _LONGEST_ID: Final = str(LONGEST_ID)
@@ -197,7 +197,6 @@ def _new_id(typed: str) -> h.Node:
 async def _choice(visit: Visit, title: str, way: str, name: str, asks: str) -> Response:
     """A page that asks for the version first."""
     head = await visit.service.runner.store.head(agent_id_of(visit))
-    namespace = visit.service.namespace if len(visit.caller.namespaces) > 1 else None
     return page(
         visit,
         f"{title} {head.id}",
@@ -205,7 +204,7 @@ async def _choice(visit: Visit, title: str, way: str, name: str, asks: str) -> R
         h.h1[f"{title} {head.id}"],
         h.p[h.a(href=visit.link("agents", head.id) + "#timeline")["The timeline"], " tells what each version was."],
         h.form(".event", method="get", action=visit.link("agents", head.id, way))[
-            h.input(type="hidden", name="namespace", value=namespace) if namespace else None,
+            namespace_field(visit),
             h.div(".form.field")[
                 h.label(for_="version")[asks],
                 h.input(

@@ -14,7 +14,7 @@ from fsm_agent.server.page.agent_facts import Facts, link
 from fsm_agent.server.page.svg import marked
 from fsm_agent.server.page.texts import visible
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import moment
+from fsm_agent.server.page.widgets import moment, namespace_field
 from fsm_agent.server.tokens import Scope
 
 
@@ -63,7 +63,7 @@ def scrubber(visit: Visit, facts: Facts) -> h.Node:
     last, at = facts.now.version, facts.head.version
     return h.div("#scrubber")[
         h.form(".scrub", method="get", action=link(visit, facts))[
-            _namespace(visit),
+            namespace_field(visit),
             _arrow(visit, facts, "earlier", at - 1),
             h.input("#at", type="range", name="at", min="1", max=str(last), value=str(at), aria_label="Version"),
             _arrow(visit, facts, "later", at + 1),
@@ -81,12 +81,6 @@ def _arrow(visit: Visit, facts: Facts, name: str, at: int) -> h.Node:
         return h.span(".button", id=name, aria_hidden="true")[sign]
     address = link(visit, facts, at=None if at == facts.now.version else at)
     return h.a(".button", id=name, href=address, aria_label=words, data_at=str(at))[sign]
-
-
-def _namespace(visit: Visit) -> h.Node:
-    if len(visit.caller.namespaces) < 2:
-        return None
-    return h.input(type="hidden", name="namespace", value=visit.service.namespace)
 
 
 def _when(visit: Visit, facts: Facts) -> h.Node:

@@ -66,10 +66,14 @@ async def readable(read: Awaitable[Value]) -> Value | str:
 def version_in(visit: Visit, name: str = "at") -> int | None:
     """The version that the address names, or ``None``. Raises ``HttpProblem`` 404 for what is none."""
     text = visit.query.get(name, "").strip()
-    if not text:
-        return None
+    return version_of(text, f"{name}=") if text else None
+
+
+def version_of(text: str, before: str = "") -> int:
+    """The version that a text names. Raises ``HttpProblem`` 404 for what is none; ``before`` stands before its name."""
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:19]) < 2**53:
-        raise HttpProblem(404, "version-missing", f"{name}={text[:40]!r} is no version: those are whole numbers from 1")
+        why = f"{before}{text[:40]!r} is no version: those are whole numbers from 1"
+        raise HttpProblem(404, "version-missing", why)
     return int(text)
 
 

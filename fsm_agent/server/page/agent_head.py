@@ -10,7 +10,7 @@ from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.step import moment as moment_of
 from fsm_agent.server.page.texts import isolated, one_line
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import agent_link, deadline, moment, status_badge, workflow_link
+from fsm_agent.server.page.widgets import agent_link, deadline, label_text, moment, status_badge, workflow_link
 from fsm_agent.server.tokens import Scope
 
 
@@ -40,7 +40,7 @@ def _facts(visit: Visit, head: Head) -> Iterator[h.Node]:
         yield ["for ", h.a(href=visit.link("agents", user=head.user))[isolated(one_line(head.user))]]
     for name, text in head.labels.items():
         address = visit.link("agents", label=f"{name}={text}")
-        yield h.a(".label", href=address, dir="auto")[one_line(f"{name}={text}" if text else name)]
+        yield h.a(".label", href=address, dir="auto")[label_text(name, text)]
     if head.parent is not None:
         yield ["child of ", agent_link(visit, head.parent.id)]
     yield ["began ", moment(moment_of(head.created_ms))]

@@ -80,6 +80,7 @@ def _waiting(visit: Visit, facts: Facts) -> h.Node:
     """What it waits for: events, each a way to send it, and timers."""
     agent = facts.agent
     can_send = visit.may(Scope.OPERATE) and not facts.is_past
+    waits = "It waited" if facts.is_past else "It waits"
     events = [event for event in agent.allowed if event != "cancel"]
     ways = [
         h.a(".button", href=link(visit, facts, "send", event=event), dir="auto")[visible(event)]
@@ -88,7 +89,7 @@ def _waiting(visit: Visit, facts: Facts) -> h.Node:
         for event in events
     ]
     return [
-        h.p["It waits for an event:"] if ways else h.p["It waits."],
+        h.p[waits, " for an event:" if ways else "."],
         h.p(".buttons")[[[way, " "] for way in ways]] if ways else None,
         _timers(facts),
     ]
@@ -107,7 +108,8 @@ def _timers(facts: Facts) -> h.Node:
 
 def _working(visit: Visit, facts: Facts, now: Now) -> h.Node:
     agent, action = facts.agent, facts.workflow.by_path[facts.agent.state].do
-    what = ["It does ", h.code(dir="auto")[action], "." if agent.retry is None else ","] if action else "It goes on."
+    does, goes = ("It did ", "It went on.") if facts.is_past else ("It does ", "It goes on.")
+    what = [does, h.code(dir="auto")[action], "." if agent.retry is None else ","] if action else goes
     return [
         h.p[what, _attempt(facts)],
         _failed_attempt(facts),

@@ -17,7 +17,15 @@ from fsm_agent.runtime.agent_lists import summaries
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.page.widgets import agent_link, damage_list, moment, status_badge, workflow_link
+from fsm_agent.server.page.widgets import (
+    agent_link,
+    damage_list,
+    label_text,
+    moment,
+    namespace_field,
+    status_badge,
+    workflow_link,
+)
 from fsm_agent.server.tokens import Scope
 
 _PAGE: Final = 50
@@ -122,12 +130,10 @@ def _statuses(visit: Visit, wanted: Mapping[str, str], counts: Counter[str] | No
 
 
 def _filter(visit: Visit, wanted: Mapping[str, str]) -> h.Node:
-    hidden = {name: wanted[name] for name in ("status",) if name in wanted}
-    if len(visit.caller.namespaces) > 1:
-        hidden["namespace"] = visit.service.namespace
     return h.search[
         h.form(".filter", method="get", action="/agents")[
-            [h.input(type="hidden", name=name, value=text) for name, text in hidden.items()],
+            h.input(type="hidden", name="status", value=wanted["status"]) if "status" in wanted else None,
+            namespace_field(visit),
             [
                 h.span[
                     h.label(for_=f"f-{name}")[text],
@@ -162,22 +168,14 @@ def _table(visit: Visit, found: AgentPage) -> h.Node:
     ]
     if not can_unpark:
         return table
-    return h.form(method="get", action="/unpark")[_namespace(visit), table, h.p[h.button["Unpark the chosen ones …"]]]
-
-
-def _namespace(visit: Visit) -> h.Node:
-    if len(visit.caller.namespaces) < 2:
-        return None
-    return h.input(type="hidden", name="namespace", value=visit.service.namespace)
+    send = h.p[h.button["Unpark the chosen ones …"]]
+    return h.form(method="get", action="/unpark")[namespace_field(visit), table, send]
 
 
 def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool, has_users: bool) -> h.Node:
     is_parked = agent.status is Status.PARKED
     box = h.input(type="checkbox", name="id", value=agent.id, aria_label=f"Unpark {agent.id}") if is_parked else None
-    labels = [
-        h.span(".label", dir="auto")[one_line(f"{name}={text}" if text else name)]
-        for name, text in agent.labels.items()
-    ]
+    labels = [h.span(".label", dir="auto")[label_text(name, text)] for name, text in agent.labels.items()]
     return h.tr[
         h.td[box] if can_unpark else None,
         h.td(data_name="Agent")[agent_link(visit, agent.id), labels],

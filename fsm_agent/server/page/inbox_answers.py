@@ -25,6 +25,7 @@ from fsm_agent.server.page.forms.reader import read
 from fsm_agent.server.page.question import BESIDES, Attempt, closed_card, of_pairs
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.problems import HttpProblem, problem_of
+from fsm_agent.server.service import A_MOMENT_S
 
 _AWAY: Final = (
     "The store does not answer, so nobody knows yet whether your answer was taken. Send it again: it is taken once."
@@ -83,12 +84,8 @@ async def _send(visit: Visit, agent_id: str, asked: Question, event: str) -> Out
         told = error.problems if isinstance(error, PayloadInvalid) else [str(error)]
         problems = [Problem("", str(each)) for each in told]
         return Outcome(agent_id, attempt=Attempt(event, reading.typed, problems), status=problem_of(error).status)
-    await visit.service.go_on(agent, _A_MOMENT_S)
+    await visit.service.go_on(agent, A_MOMENT_S)
     return Outcome(agent_id, is_taken=True)
-
-
-#: seconds that an answer waits for what the agent does next, so that the next page tells of it
-_A_MOMENT_S: Final = 0.3
 
 
 async def _is_repeat(visit: Visit, agent_id: str, workflow: Workflow, question: int, event: str) -> bool:

@@ -36,9 +36,10 @@ async def ask(request: Request) -> Response:
     if request.method != "POST":
         return RedirectResponse("/login" if place == "/" else f"/login?{urlencode({'next': place})}", 303)
     try:
-        return _form(place, kept=await read_form(request), status=401)
-    except HttpProblem as problem:
-        return problem_page(None, problem)
+        kept = await read_form(request)
+    except HttpProblem:  # it is none of our forms
+        kept = []
+    return _form(place if kept else "/", kept=kept, status=401)
 
 
 def routes(gate: Gate) -> list[BaseRoute]:

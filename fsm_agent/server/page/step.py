@@ -17,18 +17,16 @@ from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.errors import FsmAgentError, VersionMissing
 from fsm_agent.report.amounts import dollars
 from fsm_agent.report.times import lasting
-from fsm_agent.server.page.agent_facts import agent_id_of, readable, said
+from fsm_agent.server.page.agent_facts import agent_id_of, readable, said, version_of
 from fsm_agent.server.page.agent_messages import messages_of_step
 from fsm_agent.server.page.agent_tabs import effects_table, message_entry
 from fsm_agent.server.page.agent_timeline import title, way
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.step_changes import changes_of, changes_table
 from fsm_agent.server.page.texts import isolated, visible
-from fsm_agent.server.page.values import Whole, text, tree
-from fsm_agent.server.page.values import facts as pairs
+from fsm_agent.server.page.values import Whole, pairs, text, tree
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link, moment
-from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.tokens import Scope
 
 _STYLES = ("agent.css",)
@@ -73,10 +71,8 @@ async def step(visit: Visit) -> Response:
 
 
 async def _told(visit: Visit) -> Told:
-    agent_id, text_ = agent_id_of(visit), str(visit.request.path_params["version"])
-    if not (text_.isascii() and text_.isdecimal()) or not 0 < int(text_[:19]) < 2**53:
-        raise HttpProblem(404, "version-missing", f"{text_[:40]!r} is no version: those are whole numbers from 1")
-    version, store = int(text_), visit.service.runner.store
+    agent_id, store = agent_id_of(visit), visit.service.runner.store
+    version = version_of(str(visit.request.path_params["version"]))
     now = await store.head(agent_id)
     found = await store.history(agent_id, after=version - 1, limit=1)
     if not found or found[0].version != version:

@@ -102,7 +102,7 @@ def _row(name: str | int, value: Json, pointer: str, depth: int, budget: _Budget
     return h.li[fold[h.summary[key, " ", size], _value(value, pointer, depth + 1, budget)]]
 
 
-def facts(pairs: Mapping[str, h.Node]) -> h.Node:
+def pairs(named: Mapping[str, h.Node]) -> h.Node:
     """Names with what is to be said under them; what there is not is left out."""
-    said = [(name, node) for name, node in pairs.items() if node is not None and node != ""]
+    said = [(name, node) for name, node in named.items() if node is not None and node != ""]
     return h.dl(".pairs")[[(h.dt[name], h.dd[node]) for name, node in said]] if said else None

@@ -64,3 +64,15 @@ def workflow_link(visit: Visit, name: str) -> h.Node:
     if not visit.may(Scope.READ):
         return h.bdi[visible(name)]
     return h.a(href=visit.link("workflows", name), dir="auto")[one_line(name)]
+
+
+def label_text(name: str, text: str) -> str:
+    """A label of an agent on one line."""
+    return one_line(f"{name}={text}" if text else name)
+
+
+def namespace_field(visit: Visit) -> h.Node:
+    """What a form that asks for a page carries along, as ``Visit.link`` does."""
+    if len(visit.caller.namespaces) < 2:
+        return None
+    return h.input(type="hidden", name="namespace", value=visit.service.namespace)

@@ -40,7 +40,7 @@ async def workflows(visit: Visit) -> Response:
     """``GET /workflows``."""
     statistics = visit.service.statistics
     known, tally = await statistics.workflows(), await statistics.tally()
-    names = ("Workflow", "Versions", "Agents", h.span(".hidden")["Start"])
+    names = ("Workflow", "Versions", "Agents", h.span(".unseen")["Start"])
     head = h.tr[[h.th(scope="col")[name] for name in names]]
     table = h.table(".workflows")[h.thead[head], h.tbody[[_row(visit, n, each, tally) for n, each in known.items()]]]
     nothing = h.div(".empty")[

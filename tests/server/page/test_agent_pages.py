@@ -598,3 +598,9 @@ states:
 async def _ended(runner: Runner, agent_id: str) -> None:
     while (await runner.get(agent_id)).status not in ENDED:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
+
+
+def test_what_it_did_then_is_told_as_past(server: Served, client: httpx2.Client) -> None:
+    start(server, "one", LAMP, ("approve", None))
+    assert "It was waiting in idle . It waited for an event: wanted noted" in shown(client, "/agents/one?at=1")
+    assert "It was running in sending . It did send_parcel ." in shown(client, "/agents/one?at=3")
