@@ -251,7 +251,7 @@ def test_the_key_of_a_start_is_not_used_again_for_another_class(trips: Shop) -> 
     assert trips(*run(trips, "NYC"), "--key", "k").json["delivery"] == "duplicate"
     change_the_class(trips, "    budget: int = 7")
     refused = trips.process(*run(trips, "NYC"), "--key", "k")
-    why = "error: key 'k' was used already for another definition, event, payload, data or user"
+    why = "error: key 'k' was used already for another definition, event, payload, data, user or labels"
     assert (refused.code, refused.err.strip()) == (1, why)
 
 

@@ -50,7 +50,7 @@ def basic(words: str) -> str:
 @on_loop
 async def test_the_configuration_of_nginx_on_the_page_lets_people_and_streams_through(tmp_path: Path) -> None:
     write_project(tmp_path)
-    proxy = new_token("proxy", scopes=["read", "answer", "operate"], now=datetime.now(UTC))
+    proxy = new_token("proxy", scopes=["read", "answer", "operate", "admin"], now=datetime.now(UTC))
     TokenFile(tmp_path / "tokens.json").add(proxy.token)
     store = f"sqlite:///{tmp_path / 'agents.db'}"
     with (
