@@ -95,6 +95,8 @@ def _entered(gate: Gate, each: Page) -> Callable[[Request], Awaitable[Response]]
             visit = await _visit(gate, each, request)
             return await each.view(visit)
         except HttpProblem as problem:
+            if problem.status == 401 and "text/event-stream" in request.headers.get("accept", ""):
+                return Response(status_code=204)  # a browser then asks no more; its next page leads to the login
             if problem.status == 401 and gate.access.asks_for_tokens:
                 return await login.ask(request)
             return problem_page(visit, problem)
