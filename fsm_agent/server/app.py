@@ -159,8 +159,8 @@ class Surroundings:
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """What there is at a path with an encoded slash. No name has one; but once it is decoded, it would lead to another
     path than a proxy has seen, which may let some paths through and others not."""
-    response = HttpProblem(404, "not-found", f"there is nothing at {scope['path']}").response(scope["path"])
-    await response(scope, receive, send)
+    problem = HttpProblem(404, "not-found", f"there is nothing at {scope['path']}")
+    await _told(Request(scope), problem)(scope, receive, send)
 
 
 #: headers of every response
