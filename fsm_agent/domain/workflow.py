@@ -198,6 +198,12 @@ class Workflow:
         """What ``allowed`` has found so far; it is asked at every delivery."""
         return {}
 
+    @cached_property
+    def first_events(self) -> tuple[str, ...]:
+        """The declared events that the first state itself handles: with one of them an agent may begin."""
+        leaf = self.leaf(self.initial)
+        return tuple(name for name, candidates in leaf.on.items() if candidates and name in self.events)
+
     def _levels(self, leaf: str) -> list[Handlers]:
         if self.by_path[leaf].final:
             return []

@@ -13,6 +13,7 @@ from typing import Final
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.errors import StoreError
+from fsm_agent.server.bell import Bell
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
@@ -23,32 +24,19 @@ _EVERY_S: Final = 0.5
 _PAGE: Final = 500
 
 
-class Watch:
-    """What one who watches an agent knows of it."""
+class Watch(Bell):
+    """What one who watches an agent knows of it. It rings when the agent changes, when the store is there again, and
+    when the feed ends."""
 
     def __init__(self, agent_id: str, heads: dict[str, Head]) -> None:
+        super().__init__()
         self._agent_id = agent_id
         self._heads = heads
-        self._changed = asyncio.Event()
 
     @property
     def head(self) -> Head | None:
         """The newest head that is known; ``None`` before the first look, and when the agent is gone."""
         return self._heads.get(self._agent_id)
-
-    def ring(self) -> None:
-        self._changed.set()
-
-    async def change(self, timeout_s: float) -> bool:
-        """Wait for a change since the last call; False if there was none in time. Every change of the store's being
-        there counts, and so does the end of the feed."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        self._changed.clear()
-        return True
 
 
 class Feed:

@@ -10,6 +10,7 @@ from typing import Final
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.errors import StoreError
+from fsm_agent.server.bell import Bell
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
@@ -20,31 +21,11 @@ _EVERY_S: Final = 1.0
 MOST_SEEN: Final = 200
 
 
-class QuestionWatch:
-    """What one who watches the inbox hears."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Event()
-
-    def ring(self) -> None:
-        self._changed.set()
-
-    async def change(self, timeout_s: float) -> bool:
-        """Wait for a change since the last call; False if there was none in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        self._changed.clear()
-        return True
-
-
 class QuestionFeed:
     """The changes of the open questions of one namespace."""
 
     def __init__(self) -> None:
-        self._watches: set[QuestionWatch] = set()
+        self._watches: set[Bell] = set()
         #: agent and question of the first open ones, and how many there are; ``None`` before the first look
         self._seen: tuple[tuple[tuple[str, int], ...], int] | None = None
         #: set when this process has written a head that may change them
@@ -63,9 +44,9 @@ class QuestionFeed:
             self._hint.set()
 
     @contextmanager
-    def watch(self) -> Iterator[QuestionWatch]:
+    def watch(self) -> Iterator[Bell]:
         """Watch the inbox. Once the feed is closed, a change is told at once."""
-        watch = QuestionWatch()
+        watch = Bell()
         self._watches.add(watch)
         if self.is_closed:
             watch.ring()

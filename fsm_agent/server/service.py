@@ -56,6 +56,8 @@ class Service:
         self.histories = Histories(self.runner.store)
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        #: those of them that only tell, and have nothing to finish
+        self._feeding: list[asyncio.Task[None]] = []
         #: of the step that this process has committed last
         self._committed: Head | None = None
 
@@ -71,8 +73,10 @@ class Service:
 
     def begin(self) -> None:
         """Begin to drive, and to look for changes."""
-        self._go(self.feed.run(self.runner.store), "nobody is told of new steps")
-        self._go(self.questions.run(self.runner.store), "nobody is told of new questions")
+        self._feeding = [
+            self._go(self.feed.run(self.runner.store), "nobody is told of new steps"),
+            self._go(self.questions.run(self.runner.store), "nobody is told of new questions"),
+        ]
         if self.worker is not None:
             self._go(self.worker.run(self._stopped, drain_s=DRAIN_S), "nobody drives agents")
 
@@ -81,10 +85,11 @@ class Service:
         self.feed.observe(head)
         self.questions.observe(head)
 
-    def _go(self, work: Coroutine[None, None, None], without: str) -> None:
+    def _go(self, work: Coroutine[None, None, None], without: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         task.add_done_callback(partial(self._tell_end, without))
         self._tasks.append(task)
+        return task
 
     def _tell_end(self, without: str, task: asyncio.Task[None]) -> None:
         """Log what has failed, since nobody awaits it before the end."""
@@ -102,8 +107,8 @@ class Service:
         """Stop, let what works finish for a while, and close the store."""
         self.stop()
         if self._tasks:
-            for feed in self._tasks[:2]:
-                feed.cancel()
+            for task in self._feeding:
+                task.cancel()
             _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S + 1)
             for task in late:
                 task.cancel()

@@ -13,19 +13,16 @@ from typing import Final
 import psycopg
 import pytest
 
-from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Record
-from fsm_agent.domain.selection import ANYBODY, Selection
 from fsm_agent.domain.step import Step
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.errors import statement_error
 from fsm_agent.stores.postgres.migrations import MIGRATIONS, UPGRADED
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, all_of, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, all_of
+from tests.support.findable_agents import assert_all_are_found, make_findable_agents
 from tests.support.postgres_stores import count, make, refused, with_store
 from tests.support.servers.postgres import PostgresServer
 from tests.support.thread_verbs import use_every_thread_verb
@@ -134,48 +131,17 @@ def go_back(postgres: PostgresServer, database: str) -> None:
     postgres.execute(_BACK, database)
 
 
-async def ask_in_every_way(url: str, namespace: str) -> None:
-    """Agents that are found by each index, and one whose head will be damaged."""
-    due = (ArmedTimer("open", "1h", NEW_YEAR_MS + 5),)
-    async with open_store(url, namespace=namespace) as store:
-        await keep_definitions(store)
-        await store.create(
-            a_creation("anybody", asked=Asked("?"), timers=due, user="zo\0e", labels={"a\0": "b", "c": "d"})
-        )
-        await store.create(a_creation("one", asked=Asked("?", ("nul \0",)), created_ms=NEW_YEAR_MS + 1))
-        await store.create(a_creation("several", asked=Asked("?", ("ana", "bob" * 2_000))))
-        await store.create(a_creation("done", asked=Asked("?"), status=Status.DONE, user="u" * 5_000))
-        await store.create(a_creation("damaged", asked=Asked("?"), user="ana", created_ms=NEW_YEAR_MS + 2))
-
-
 def test_an_older_database_is_filled_in_and_that_is_said(
     postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = postgres.make_database("unfound")
     for namespace in ("default", "other"):
-        asyncio.run(ask_in_every_way(url, namespace))
+        asyncio.run(make_findable_agents(url, namespace))
     go_back(postgres, "unfound")
     postgres.execute("UPDATE fsm_agent.head SET cold = '[{\"a' WHERE id = 'damaged'", "unfound")
 
-    async def look(store: Store) -> None:
-        assert [head.id for head in (await store.questions()).heads] == ["anybody", "several", "one"]
-        for to, ids in ((ANYBODY, ["anybody"]), ("nul \0", ["one"]), ("bob" * 2_000, ["several"])):
-            assert [head.id for head in (await store.questions(to=to)).heads] == ids
-        for selection, name in (
-            (Selection(user="zo\0e"), "anybody"),
-            (Selection(user="u" * 5_000), "done"),
-            (Selection(label=("a\0", "b")), "anybody"),
-            (Selection(label=("c", None)), "anybody"),
-        ):
-            assert [head.id for head in (await store.select(selection)).heads] == [name]
-        newest = await store.select(Selection(), newest=True)
-        assert [head.id for head in newest.heads] == ["one", "several", "done", "anybody"]
-        assert [each.agent_id for each in newest.damaged] == ["damaged"]
-        assert [each for each in await store.inspect() if each.is_index] == []
-        assert await store.reindex() == 0
-
     with caplog.at_level(logging.INFO, "fsm_agent"):
-        with_store(url, look)
+        with_store(url, assert_all_are_found)
     [said] = caplog.records
     assert said.message == f"database {url} was upgraded from schema version 2"
     assert (vars(said)["action"], vars(said)["indexed"]) == ("store_upgraded", 8)

@@ -9,34 +9,17 @@ from typing import Final
 import pytest
 import redis
 
-from fsm_agent.domain.agent import ArmedTimer, Status
-from fsm_agent.domain.question import Asked
-from fsm_agent.domain.selection import ANYBODY, Selection
-from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
-from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis.keys import agent_keys, former_head_key, former_space_keys, space_keys
 from fsm_agent.stores.redis.startup import schema
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import a_commit
 from fsm_agent.testing.contract.lives import compare
+from tests.support.findable_agents import assert_all_are_found, make_findable_agents
 from tests.support.servers.redis import RedisServer
 
 IDS: Final = ("anybody", "damaged", "done", "one", "several")
 #: what agents were found by before
 _BEFORE: Final = ("s", "w")
-
-
-async def ask_in_every_way(url: str) -> None:
-    """Agents that are found in each way, and one whose head will be damaged."""
-    due = (ArmedTimer("open", "1h", NEW_YEAR_MS + 5),)
-    async with open_store(url) as store:
-        await keep_definitions(store)
-        labels = {"a\0": "b", "c": "d"}
-        await store.create(a_creation("anybody", asked=Asked("?"), timers=due, user="zo\0e", labels=labels))
-        await store.create(a_creation("one", asked=Asked("?", ("nul \0",)), created_ms=NEW_YEAR_MS + 1))
-        await store.create(a_creation("several", asked=Asked("?", ("ana", "bob" * 2_000))))
-        await store.create(a_creation("done", asked=Asked("?"), status=Status.DONE, user="u" * 5_000))
-        await store.create(a_creation("damaged", asked=Asked("?"), user="ana", created_ms=NEW_YEAR_MS + 2))
 
 
 def go_back(server: RedisServer) -> None:
@@ -60,34 +43,16 @@ def forget_places(server: RedisServer, agent_id: str) -> None:
     server.execute("RENAME", head, former_head_key("default", agent_id))
 
 
-async def look(store: Store) -> None:
-    assert [head.id for head in (await store.questions()).heads] == ["anybody", "several", "one"]
-    for to, ids in ((ANYBODY, ["anybody"]), ("nul \0", ["one"]), ("bob" * 2_000, ["several"])):
-        assert [head.id for head in (await store.questions(to=to)).heads] == ids
-    for selection, name in (
-        (Selection(user="zo\0e"), "anybody"),
-        (Selection(user="u" * 5_000), "done"),
-        (Selection(label=("a\0", "b")), "anybody"),
-        (Selection(label=("c", None)), "anybody"),
-    ):
-        assert [head.id for head in (await store.select(selection)).heads] == [name]
-    newest = await store.select(Selection(), newest=True)
-    assert [head.id for head in newest.heads] == ["one", "several", "done", "anybody"]
-    assert [each.agent_id for each in newest.damaged] == ["damaged"]
-    assert [each for each in await store.inspect() if each.is_index] == []
-    assert await store.reindex() == 0
-
-
 def test_an_older_namespace_is_filled_in_by_whoever_comes_first_and_that_is_said(
     redis_url: str, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asyncio.run(ask_in_every_way(redis_url))
+    asyncio.run(make_findable_agents(redis_url))
     redis_server.execute("HSET", agent_keys("default", "damaged").head, "moving", "[")
     go_back(redis_server)
 
     async def open_it() -> None:
         async with open_store(redis_url) as store:
-            await look(store)
+            await assert_all_are_found(store)
 
     async def open_many() -> None:
         await asyncio.gather(*(open_it() for _ in range(4)))
@@ -104,7 +69,7 @@ def test_an_older_namespace_is_filled_in_by_whoever_comes_first_and_that_is_said
 
 
 def test_what_broke_off_in_the_midst_is_done_by_the_next(redis_url: str, redis_server: RedisServer) -> None:
-    asyncio.run(ask_in_every_way(redis_url))
+    asyncio.run(make_findable_agents(redis_url))
     redis_server.execute("HSET", agent_keys("default", "damaged").head, "moving", "[")
     for agent_id in ("one", "several"):
         forget_places(redis_server, agent_id)
@@ -112,7 +77,7 @@ def test_what_broke_off_in_the_midst_is_done_by_the_next(redis_url: str, redis_s
 
     async def open_it() -> None:
         async with open_store(redis_url) as store:
-            await look(store)
+            await assert_all_are_found(store)
 
     asyncio.run(open_it())
     assert redis_server.execute("EXISTS", space_keys("default").filling) == 0
@@ -121,7 +86,7 @@ def test_what_broke_off_in_the_midst_is_done_by_the_next(redis_url: str, redis_s
 def test_a_process_of_an_earlier_version_finds_nothing_that_it_could_write_to(
     redis_url: str, redis_server: RedisServer
 ) -> None:
-    asyncio.run(ask_in_every_way(redis_url))
+    asyncio.run(make_findable_agents(redis_url))
     go_back(redis_server)
     former = former_space_keys("default")
     assert redis_server.execute("ZCARD", former.due) == 1

@@ -70,9 +70,8 @@ def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> 
     if event is not None:
         return event
     leaf = workflow.leaf(workflow.initial)
-    own = [name for name, candidates in leaf.on.items() if candidates and name in workflow.events]
-    if leaf.do or (leaf.ask and not has_payload):
-        own = []
+    begins_by_itself = leaf.do or (leaf.ask and not has_payload)
+    own = () if begins_by_itself else workflow.first_events
     if len(own) > 1:
         raise click.ClickException(f"state {leaf.path!r} takes {listed(own)}: say with --event which comes first")
     if has_payload and not own:

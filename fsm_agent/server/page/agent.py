@@ -22,7 +22,7 @@ from fsm_agent.server.page.agent_head import header
 from fsm_agent.server.page.agent_now import now_card, read_now
 from fsm_agent.server.page.agent_tabs import tab_of, tabs_card
 from fsm_agent.server.page.agent_timeline import read_timeline, timeline_card
-from fsm_agent.server.page.inbox_answers import send_answer, typed_again
+from fsm_agent.server.page.answers import send_answer, typed_again
 from fsm_agent.server.page.question import Attempt
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import FsmAgentError, StoreUnavailable
 from fsm_agent.server.page.agent_now import why_parked
-from fsm_agent.server.page.inbox_answers import is_number
+from fsm_agent.server.page.answers import is_number
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit

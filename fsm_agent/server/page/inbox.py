@@ -12,8 +12,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.errors import AgentNotFound, FsmAgentError, QuestionClosed
 from fsm_agent.server.event_stream import EventStream
+from fsm_agent.server.page.answers import Outcome, is_number, send_answer, typed_again
 from fsm_agent.server.page.forms.fields import words
-from fsm_agent.server.page.inbox_answers import Outcome, is_number, send_answer, typed_again
 from fsm_agent.server.page.inbox_questions import InboxPage, Whose, count_inbox, read_inbox
 from fsm_agent.server.page.question import Attempt, question_card
 from fsm_agent.server.page.shell import page

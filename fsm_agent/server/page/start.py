@@ -102,8 +102,7 @@ async def _startable(visit: Visit) -> Workflow:
 def _first_events(workflow: Workflow) -> Sequence[str]:
     """What an agent may begin with: the events that its first state handles, and nothing where it works or asks."""
     leaf = workflow.leaf(workflow.initial)
-    own = [name for name, candidates in leaf.on.items() if candidates and name in workflow.events]
-    return [_BY_ITSELF] if leaf.do or leaf.ask else [*own, _BY_ITSELF]
+    return [_BY_ITSELF] if leaf.do or leaf.ask else [*workflow.first_events, _BY_ITSELF]
 
 
 def _chosen(workflow: Workflow, event: str | None) -> str:

@@ -174,12 +174,11 @@ def mending(namespace: str, wrong: Sequence[Difference]) -> Unit[int]:
 
 
 def _mend(db: Connection, namespace: str, agent_id: str, seen: Indexed) -> bool:
-    expected = found = Indexed()
     try:
         owner, found, head = _read(db, namespace, agent_id, seen)
         expected = _expected(owner, head, found)
-    except (AgentNotFound, UnicodeEncodeError):  # there is no such agent
-        pass
+    except (AgentNotFound, UnicodeEncodeError):  # there is no such agent, and so nothing that an index should say of it
+        expected = found = Indexed()
     except UNREADABLE:  # nobody can tell what is right
         return False
     _delete(db, namespace, agent_id, Indexed(seen.questions - expected.questions, seen.labels - expected.labels))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,19 +10,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fsm_agent.server.feed import Feed
-from tests.support.browser import chromium, quiet_page
+from tests.support.browser import quiet_page
 from tests.support.page_agents import COUNTER, PARCEL, count_up, send, send_parcel, start
+from tests.support.runtime import until
 from tests.support.servers.fsm_server import FsmServer, write_project
 from tests.support.servers.in_thread import Served, served
 
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -161,7 +154,7 @@ def test_a_tab_that_nobody_sees_holds_no_stream_and_catches_up(server: Served, p
     feed = server.services["default"].feed
     assert feed.watchers == 1
     hide(page)
-    server.run(_until_nobody_watches(feed))
+    server.run(until(lambda: not feed.watchers))
     send(server, "many", "tick")
     show(page)
     expect(page.locator("#step-2")).to_be_visible()
@@ -280,8 +273,3 @@ def test_two_fingers_enlarge_the_diagram_and_one_leaves_the_page_to_scroll(serve
         assert svg.evaluate("node => getComputedStyle(node).touchAction") == "none"
         page.get_by_role("button", name="See all of it").click()
         assert svg.evaluate("node => getComputedStyle(node).touchAction") == "pan-y"
-
-
-async def _until_nobody_watches(feed: Feed) -> None:
-    while feed.watchers:  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.01)

@@ -596,8 +596,9 @@ states:
 
 
 async def _ended(runner: Runner, agent_id: str) -> None:
-    while (await runner.get(agent_id)).status not in ENDED:  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while (await runner.get(agent_id)).status not in ENDED:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
 
 
 def test_what_it_did_then_is_told_as_past(server: Served, client: httpx2.Client) -> None:

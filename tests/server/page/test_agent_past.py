@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import chromium, inaccessible, quiet_page
+from tests.support.browser import inaccessible, quiet_page
 from tests.support.page_agents import COUNTER, PARCEL, send, send_parcel, start
 from tests.support.servers.in_thread import Served, served
 
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.long
 
 LAMP = ("wanted", {"item": "a lamp"})
 NOTES = [("noted", {"text": word}) for word in ("fragile", "urgent")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

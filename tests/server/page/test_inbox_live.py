@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import chromium, quiet_page
+from tests.support.browser import quiet_page
 from tests.support.page_questions import REQUEST, answered, ask, ask_many, sign_in, state_of, steps_of
 from tests.support.runtime import until
 from tests.support.servers.in_thread import Served, served
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.long
 HOUR_MS = 3_600_000
 #: a browser says so of each answer with such a status
 REFUSED = "Failed to load resource: the server responded with a status of 4"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from fsm_agent import action
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
-from tests.support.browser import chromium, inaccessible, quiet_page
+from tests.support.browser import inaccessible, quiet_page
 from tests.support.page_questions import REQUEST, ask, ask_many, sign_in
 from tests.support.servers.in_thread import Served, served
 
@@ -67,12 +67,6 @@ def wild() -> Workflow:
     for name, value in words.items():
         text = text.replace(name, json.dumps(value.replace("\x00", "")))
     return loads(text)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import chromium, inaccessible, quiet_page
+from tests.support.browser import inaccessible, quiet_page
 from tests.support.page_questions import REQUEST, REQUEST_OF, ask
 from tests.support.pages import facts_of
 from tests.support.servers.in_thread import Served, served
@@ -17,12 +17,6 @@ from tests.support.servers.in_thread import Served, served
 pytestmark = pytest.mark.long
 
 _COOKIE = "fsm_agent_token"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.server.page.forms.fields import fields
 from fsm_agent.server.page.forms.filled import filled
 from fsm_agent.server.page.forms.render import event_form
-from tests.support.browser import chromium, inaccessible
+from tests.support.browser import inaccessible
 from tests.support.html_forms import parsed
 from tests.support.hypothesis_settings import example_settings
 from tests.support.payload_schemas import Example, examples
@@ -51,12 +51,6 @@ FORMS = {
     "expense": Shown(EXPENSE),
     "book_trip": Shown(TRIP),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
