@@ -31,16 +31,18 @@ class QuestionFeed:
         #: set when this process has written a head that may change them
         self._hint = asyncio.Event()
         self.is_closed = False
+        #: whether the store did not answer when it was asked last
+        self._is_away = False
 
     @property
     def watchers(self) -> int:
         """How many watch."""
         return len(self._watches)
 
-    def observe(self, head: Head) -> None:
-        """Tell of a head that this process has written: the next look is at once if it may have asked or been
-        answered."""
-        if self._watches and (head.asked is not None or head.version > 1):
+    def observe(self, _head: Head) -> None:
+        """Tell of a head that this process has written: whatever it says, it may have asked or been answered, and the
+        next look is at once."""
+        if self._watches:
             self._hint.set()
 
     @contextmanager
@@ -71,7 +73,14 @@ class QuestionFeed:
             try:
                 await self._look(store)
             except StoreError as error:
-                logger.debug("the inbox is not looked at: %s", error, extra={"action": "inbox_failed"})
+                if not self._is_away:
+                    logger.warning("nobody is told of new questions: %s", error, extra={"action": "inbox_failed"})
+                self._is_away = True
+                continue
+            if self._is_away:
+                self._is_away = False
+                logger.warning("who watches is told of new questions again", extra={"action": "inbox_recovered"})
+                self._ring()
 
     async def _pause(self) -> None:
         """Until the next look: a second, or less if something has happened here, but never none."""

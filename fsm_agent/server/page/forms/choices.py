@@ -9,8 +9,9 @@ import htpy as h
 from fsm_agent.server.page.forms import names
 from fsm_agent.server.page.forms.controls import Choice, Empty, Field, Fixed, Option, Several, Tick
 from fsm_agent.server.page.forms.inputs import boxes, labelled
-from fsm_agent.server.page.forms.look import Look, about, name_of, shown
+from fsm_agent.server.page.forms.look import Look, about, name_of
 from fsm_agent.server.page.forms.options import label_of
+from fsm_agent.server.page.texts import visible
 
 
 def choice(look: Look, field: Field, pointer: str, control: Choice) -> h.Element:
@@ -43,7 +44,9 @@ def _with_typed(options: Sequence[Option], typed: Sequence[str]) -> list[Option]
 
 def _list(look: Look, field: Field, pointer: str, options: Sequence[Option]) -> h.Element:
     typed = look.text(pointer)
-    items = [h.option(value=each.text, selected=each.text == typed, dir="auto")[shown(each.label)] for each in options]
+    items = [
+        h.option(value=each.text, selected=each.text == typed, dir="auto")[visible(each.label)] for each in options
+    ]
     return labelled(look, field, pointer, h.select(look.attributes(field, pointer))[items])
 
 
@@ -62,7 +65,7 @@ def _option(look: Look, pointer: str, place: int, option: Option, **attributes: 
     has_focus = look.focus == pointer and not place
     return h.label(".option", for_=at)[
         h.input(id=at, name=pointer, value=option.text, autofocus=has_focus, **attributes),
-        h.span(dir="auto")[shown(option.label)],
+        h.span(dir="auto")[visible(option.label)],
     ]
 
 
@@ -91,7 +94,7 @@ def several(look: Look, field: Field, pointer: str, control: Several) -> h.Eleme
 
 def tick(look: Look, field: Field, pointer: str, control: Tick) -> h.Element:
     attributes = {**look.attributes(field, pointer), "type": "checkbox", "value": names.TICKED}
-    value = None if control.on is True else [": ", h.span(dir="auto")[shown(label_of(control.on))]]
+    value = None if control.on is True else [": ", h.span(dir="auto")[visible(label_of(control.on))]]
     return h.div(".field")[
         h.label(".option", for_=look.id(pointer))[
             h.input(attributes, checked=look.is_sent(pointer)), h.span[name_of(field), value]
@@ -102,7 +105,7 @@ def tick(look: Look, field: Field, pointer: str, control: Tick) -> h.Element:
 
 def fixed(look: Look, field: Field, pointer: str, control: Fixed) -> h.Element:
     return h.div(".field", {"id": look.id(pointer), "tabindex": "-1"})[
-        h.span(".label", dir="auto")[shown(field.label)],
+        h.span(".label", dir="auto")[visible(field.label)],
         about(look, field, pointer),
-        h.span(".fixed", dir="auto")[shown(label_of(control.value))],
+        h.span(".fixed", dir="auto")[visible(label_of(control.value))],
     ]

@@ -21,7 +21,8 @@ import htpy as h
 from fsm_agent.server.page.forms import names
 from fsm_agent.server.page.forms.controls import Date, Field, Lines, Number, Raw, Text, Time
 from fsm_agent.server.page.forms.leaves import UTC
-from fsm_agent.server.page.forms.look import Attributes, Look, about, box, name_of, shown
+from fsm_agent.server.page.forms.look import Attributes, Look, about, box, name_of
+from fsm_agent.server.page.texts import visible
 
 _NUMBER: Final = re.compile(r"-?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER: Final = re.compile(r"-?\d+", re.ASCII)
@@ -143,7 +144,7 @@ def _is_of_calendar(typed: str, form: re.Pattern[str]) -> bool:
 
 def _zone(look: Look, field: Field, pointer: str) -> h.Element:
     chosen = look.text(names.zone_name(pointer)) or UTC
-    label = f"{shown(field.label)}: time zone"
+    label = f"{visible(field.label)}: time zone"
     return h.select(".zone", id=look.id(pointer, "zone"), name=names.zone_name(pointer), aria_label=label)[
         _offsets(chosen)
     ]
@@ -156,7 +157,7 @@ def _offsets(chosen: str) -> str:
     return str(
         h.fragment[
             [
-                h.option(value=each, selected=each == chosen)["UTC" if each in {UTC, "Z"} else shown(f"UTC{each}")]
+                h.option(value=each, selected=each == chosen)["UTC" if each in {UTC, "Z"} else visible(f"UTC{each}")]
                 for each in (offsets if chosen in offsets else [*offsets, chosen])
             ]
         ]

@@ -12,18 +12,13 @@ import htpy as h
 from fsm_agent.server.page.forms import names
 from fsm_agent.server.page.forms.controls import Field
 from fsm_agent.server.page.forms.names import Typed
+from fsm_agent.server.page.texts import visible
 
 Attributes: TypeAlias = dict[str, h.Attribute]
 
-#: characters that HTML does not carry, that people cannot see, or that turn the text around them
-_UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: characters that HTML does not carry
 _UNCARRIED: Final = re.compile("[\x00\ud800-\udfff]")
 _INSTEAD: Final = "\N{REPLACEMENT CHARACTER}"
-
-
-def shown(text: str) -> str:
-    """A text as people read it."""
-    return _UNSEEN.sub(_INSTEAD, text)
 
 
 def carried(text: str) -> str:
@@ -69,16 +64,18 @@ class Look:
 def name_of(field: Field) -> h.Node:
     """The label of a field, and whether it must be filled: in words, since a colour alone would not be seen by all."""
     mark = h.span(".mark", aria_hidden="true")["required"] if field.must_be_filled else None
-    return [h.span(dir="auto")[shown(field.label)], mark]
+    return [h.span(dir="auto")[visible(field.label)], mark]
 
 
 def about(look: Look, field: Field, pointer: str) -> h.Node:
     """What stands between a label and its control: what the field is for, what it demands, and what is wrong."""
     wrong = look.notes.get(pointer, ())
     return [
-        h.p(".hint", id=look.id(pointer, "about"), dir="auto")[shown(field.description)] if field.description else None,
-        h.p(".hint", id=look.id(pointer, "rules"), dir="auto")[shown(field.rules)] if field.rules else None,
-        h.p(".problem", id=look.id(pointer, "problem"), dir="auto")[shown("; ".join(wrong))] if wrong else None,
+        h.p(".hint", id=look.id(pointer, "about"), dir="auto")[visible(field.description)]
+        if field.description
+        else None,
+        h.p(".hint", id=look.id(pointer, "rules"), dir="auto")[visible(field.rules)] if field.rules else None,
+        h.p(".problem", id=look.id(pointer, "problem"), dir="auto")[visible("; ".join(wrong))] if wrong else None,
     ]
 
 
@@ -94,4 +91,4 @@ def box(look: Look, name: str, pointer: str, part: str, label: str) -> h.Node:
 def button(name: str, pointer: str, text: h.Node, *, of: str = "", more: Attributes | None = None) -> h.Element:
     """A button that changes the form: the browser need not be content with the rest of it."""
     attributes = {"type": "submit", "formnovalidate": True, "name": name, "value": pointer, **(more or {})}
-    return h.button(".change", attributes)[text, h.span(".unseen", dir="auto")[f" {shown(of)}"] if of else None]
+    return h.button(".change", attributes)[text, h.span(".unseen", dir="auto")[f" {visible(of)}"] if of else None]

@@ -11,10 +11,11 @@ import htpy as h
 from fsm_agent.server.page.forms import choices, controls, inputs, names
 from fsm_agent.server.page.forms.controls import Field
 from fsm_agent.server.page.forms.fields import words
-from fsm_agent.server.page.forms.look import Attributes, Look, about, button, carried, name_of, shown
+from fsm_agent.server.page.forms.look import Attributes, Look, about, button, carried, name_of
 from fsm_agent.server.page.forms.names import Typed, inside
 from fsm_agent.server.page.forms.places import row_label
 from fsm_agent.server.page.forms.problems import Note, Problem, notes
+from fsm_agent.server.page.texts import visible
 
 
 def render(
@@ -52,10 +53,10 @@ def _summary(look: Look, found: Sequence[Note]) -> h.Node:
 
 
 def _link(look: Look, note: Note) -> h.Node:
-    text = h.span(dir="auto")[shown(note.text)]
+    text = h.span(dir="auto")[visible(note.text)]
     if not note.pointer:
         return text
-    return h.a(href=f"#{look.id(note.pointer)}")[h.span(dir="auto")[shown(note.label)], ": ", text]
+    return h.a(href=f"#{look.id(note.pointer)}")[h.span(dir="auto")[visible(note.label)], ": ", text]
 
 
 def field(look: Look, each: Field, pointer: str) -> h.Element:
@@ -97,7 +98,7 @@ def _addable(look: Look, group: Field, pointer: str) -> h.Element:
     more: Attributes = {"id": look.id(pointer), "autofocus": look.focus == pointer, **look.described(group, pointer)}
     return h.div(".field")[
         about(look, group, pointer),
-        button(names.ADD, pointer, h.span["Add ", h.bdi[shown(group.label)]], more=more),
+        button(names.ADD, pointer, h.span["Add ", h.bdi[visible(group.label)]], more=more),
         inputs.boxes(look, group, pointer),
     ]
 
@@ -150,7 +151,7 @@ def event_form(
     return h.form(".event", method="post", action=action)[
         [h.input(type="hidden", name=name, value=carried(value)) for name, value in (hidden or {}).items()],
         fields,
-        h.button(".answer.main", type="submit", dir="auto", aria_describedby=described_by)[shown(words(event))],
+        h.button(".answer.main", type="submit", dir="auto", aria_describedby=described_by)[visible(words(event))],
     ]
 
 
