@@ -54,8 +54,7 @@ class Thread:
         check_optional(last=last)
         if last is None:
             return texts((await self._seen())[1])
-        reader = self._reader(await self._spans())
-        return texts(await reader.older(reader.end, after=BEGINNING, limit=max(last, 0)))
+        return texts(await self.page(max(last, 0)))
 
     async def page(self, limit: int, *, before: Position | None = None) -> list[PlacedMessage]:
         """The last messages, or the last before a position, at most ``limit``, in order, with their positions."""

@@ -16,6 +16,7 @@ class Thread(Twin[AsyncThread]):
         self.name: Final = inner.name
 
     messages = blocking_twin(AsyncThread.messages)
+    page = blocking_twin(AsyncThread.page)
     window = blocking_twin(AsyncThread.window)
     append = blocking_twin(AsyncThread.append)
     add = blocking_twin(AsyncThread.add)
