@@ -6,8 +6,6 @@ The rows are written with the head. What they are follows from it, so that they 
 Names and texts are kept as bytes, since not all of what Python calls text is UTF-8.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from fsm_agent.domain.agent import WAITING, Head
