@@ -135,7 +135,8 @@ def test_a_summary_stands_for_exactly_what_is_not_shown(plot: Plot, count: Count
             stands_for_the_rest(shown, before, [*before, *pending], spans)
             upto = await store.append(HOME, pending)
             spans = (*spans[: -1 if number else None], Span(HOME, 0, upto))
-            before, pending = await seen(store, spans), played(["ask", "call", "answer", "tell at length"] * number)
+            before = await seen(store, spans)
+            pending = played(["ask", "call", "answer", "tell at length"] * number, start=1_000 * (number + 1))
 
     asyncio.run(in_store(check))
 

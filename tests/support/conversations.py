@@ -45,11 +45,12 @@ def result(*ids: str, content: str = "found") -> Message:
     return Message(Role.TOOL, "", tuple(parts))
 
 
-def played(moves: Iterable[str]) -> list[Message]:  # noqa: C901 - a line for each move
-    """A conversation; its messages differ, and results come in any order, late, twice, or never."""
+def played(moves: Iterable[str], start: int = 0) -> list[Message]:  # noqa: C901 - a line for each move
+    """A conversation; its messages differ, and results come in any order, late, twice, or never. Conversations with
+    other ``start`` numbers differ, too."""
     found: list[Message] = []
     waiting: list[str] = []
-    for number, move in enumerate(moves):
+    for number, move in enumerate(moves, start):
         ids = [f"c{number}", f"d{number}"][: 2 if move == "call two" else 1]
         match move:
             case "system":
