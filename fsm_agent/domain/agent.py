@@ -168,6 +168,12 @@ class Head(NamedTuple):
         """``wake_ms`` as it is while events are queued: to an agent that is held up the queue is no news."""
         return self.own_wake_ms if self.status in (Status.RUNNING, Status.PARKED) else 0
 
+    @property
+    def due_since_ms(self) -> int | None:
+        """Since when the agent needs somebody, or from when on it will; ``None`` is never. One that needs somebody at
+        once has needed it since its last step."""
+        return self.updated_ms if self.wake_ms == 0 else self.wake_ms
+
     def tried(
         self, attempts: int, retry_ms: int | None, children: int | None = None, problem: Problem | None = None
     ) -> "Head":

@@ -35,6 +35,13 @@ class Lease(NamedTuple):
     until_ms: int
 
 
+class Claimed(NamedTuple):
+    """An agent that is held under a lease, and the epoch that its claim has made."""
+
+    agent_id: str
+    epoch: int
+
+
 def lease_runs(lease: Lease | None, now_ms: int) -> bool:
     """Whether somebody holds a lease at ``now_ms``."""
     return lease is not None and lease.until_ms > now_ms

@@ -15,18 +15,18 @@ from typing import Self
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import pages
-from fsm_agent.stores.listing import Listing
+from fsm_agent.stores.leases import Leases
 
 
-class Store(Listing):
-    """Where the agents of one namespace live. The verbs that find some of them stand in ``Listing``.
+class Store(Leases):
+    """Where the agents of one namespace live. The verbs that find some of them stand in ``Listing``, those by which
+    processes share the work in ``Leases``.
 
     Driver errors never escape: they become a ``StoreError``. What is kept of one agent and cannot be read is an
     ``AgentDamaged``, a history with a step missing included. Preconditions that do not hold raise a ``Refused``.
@@ -49,10 +49,6 @@ class Store(Listing):
     @abstractmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
         """Open what ``rest``, the part of the URL after ``://``, names; raises ``StoreUrlInvalid``."""
-
-    @abstractmethod
-    async def now(self) -> int:
-        """Milliseconds since the epoch by the store's own clock, the only clock; never decreases."""
 
     @abstractmethod
     async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
@@ -101,22 +97,6 @@ class Store(Listing):
         """
 
     @abstractmethod
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        """Take the lease and raise the epoch; returns the new epoch.
-
-        Raises ``Conflict`` unless version, epoch and lease are still what ``seen`` shows: whoever judges that a
-        lease has expired or that its holder is dead does so on what it has seen.
-        """
-
-    @abstractmethod
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        """Prolong a lease. False, and nothing changes, if it was given up or the epoch is no longer this one."""
-
-    @abstractmethod
-    async def release(self, agent_id: str, epoch: int) -> None:
-        """Give a lease up, so that the agent is due to whoever comes. Does nothing if the epoch has gone on."""
-
-    @abstractmethod
     async def record_attempt(
         self,
         agent_id: str,
@@ -151,16 +131,6 @@ class Store(Listing):
     @abstractmethod
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         """Effects of this activation and later ones, in order of activation, name, use; raises ``AgentNotFound``."""
-
-    @abstractmethod
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        """Ids of agents that need somebody now: nobody holds them, or the lease ran out by ``now_ms``, and
-        ``head.wake_ms <= now_ms``. The longest due first."""
-
-    @abstractmethod
-    async def held_here(self, host: str) -> Sequence[Head]:
-        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
-        cannot be read are left out; ``due`` names them when their lease has run out."""
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

@@ -22,11 +22,6 @@ class Listing(ABC):
     async def head(self, agent_id: str) -> Head:
         """The head alone; raises ``AgentNotFound``."""
 
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        """Heads under a lease that ran out by ``now_ms``, at most ``limit``, wherever the holder was and whatever there
-        is to do; those that cannot be read are left out. A store without it looks through all agents for them."""
-        return await pages.lapsed(self, now_ms, limit)
-
     async def list(
         self,
         *,

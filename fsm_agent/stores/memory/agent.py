@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
@@ -29,6 +29,8 @@ class Kept:
     wake_ms: int | None
     lease: Lease | None
     steps: list[codec.StepRow]
+    #: ``Head.updated_ms``
+    updated_ms: int
     epoch: int = 1
     snapshot: tuple[int, str, str] | None = None
     #: number -> event
@@ -50,6 +52,12 @@ class Kept:
     def head(self) -> Head:
         return detached(self.written)._replace(epoch=self.epoch, lease=self.lease, queued=len(self.queue))
 
+    @property
+    def due_since_ms(self) -> int:
+        """Since when an agent is due that is due."""
+        since_ms = self.wake_ms or self.updated_ms
+        return max(since_ms, self.lease.until_ms) if self.lease else since_ms
+
     def take(self, commit: Commit, *, brings_more: bool) -> None:
         """Write a step; whatever can fail, fails before the first change."""
         written, step = pinned_as(self.written, commit), codec.step_row(commit.step)
@@ -57,6 +65,7 @@ class Kept:
         if brings_more:
             self._take_what_comes_with(commit)
         self.written, self.lease, self.snapshot = written, commit.lease, snapshot
+        self.updated_ms = written.updated_ms
         self.wake_ms = written._replace(queued=len(self.queue)).wake_ms if self.queue else written.own_wake_ms
         self.steps.append(step)
         if commit.epoch is None:
@@ -172,6 +181,7 @@ def kept_of(creation: Creation) -> Kept:
         wake_ms=head.own_wake_ms,
         lease=creation.lease,
         steps=[codec.step_row(step) for step in creation.steps],
+        updated_ms=head.updated_ms,
         start=None if key is None else (key, creation.fingerprint),
     )
 
@@ -184,6 +194,7 @@ def kept_from(export: AgentExport) -> Kept:
         wake_ms=head.wake_ms,
         lease=head.lease,
         steps=[codec.step_row(step) for step in export.steps],
+        updated_ms=head.updated_ms,
         epoch=head.epoch,
         snapshot=codec.snapshot_row(export.snapshot) if export.snapshot else None,
         queue={queued.number: codec.queued_row(queued) for queued in export.queue},
@@ -195,8 +206,16 @@ def kept_from(export: AgentExport) -> Kept:
     )
 
 
-def longest_due(agents: Mapping[str, Kept], now_ms: int, limit: int) -> list[str]:
-    """The ids of those that are due and that nobody holds, the longest due first."""
-    waking = ((kept.wake_ms, agent_id) for agent_id, kept in agents.items() if not lease_runs(kept.lease, now_ms))
-    due = ((wake_ms, agent_id) for wake_ms, agent_id in waking if wake_ms is not None and wake_ms <= now_ms)
+def longest_due(
+    agents: Mapping[str, Kept], now_ms: int, limit: int, is_wanted: Callable[[Kept], bool] = lambda _: True
+) -> list[str]:
+    """The ids of those that are due, that nobody holds and that are wanted, the longest due first."""
+    due = (
+        (kept.due_since_ms, agent_id)
+        for agent_id, kept in agents.items()
+        if kept.wake_ms is not None
+        and kept.wake_ms <= now_ms
+        and not lease_runs(kept.lease, now_ms)
+        and is_wanted(kept)
+    )
     return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]

@@ -6,13 +6,13 @@ Every verb runs to its end without an ``await``: what one loop runs is atomic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Self
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
@@ -22,7 +22,7 @@ from fsm_agent.errors import AgentExists, DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, reading, reading_definition
-from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of, longest_due
 from fsm_agent.stores.memory.listing import MemoryListing
 from fsm_agent.stores.memory.thread_rows import ThreadRows
 from fsm_agent.stores.memory.threads import PLACE
@@ -44,6 +44,8 @@ class MemoryStore(MemoryListing):
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
         self._threads = ThreadRows()
+        #: what is called at each ring
+        self._listeners: list[Callable[[], None]] = []
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -141,6 +143,48 @@ class MemoryStore(MemoryListing):
             return False
         kept.lease = lease
         return True
+
+    async def take(
+        self,
+        limit: int,
+        lease: Lease,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[tuple[str, str]] = (),
+    ) -> Sequence[Claimed]:
+        def is_wanted(kept: Kept) -> bool:
+            head = kept.written
+            return (workflows is None or head.workflow in workflows) and (head.definition, head.state) not in without
+
+        claimed = []
+        for agent_id in longest_due(self._agents, self._clock.now(), limit, is_wanted):
+            kept = self._agents[agent_id]
+            kept.epoch, kept.lease = kept.epoch + 1, lease
+            claimed.append(Claimed(agent_id, kept.epoch))
+        return claimed
+
+    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
+        renewed = []
+        for agent_id, epoch in held:
+            kept = self._agents.get(agent_id)
+            if kept is not None and kept.epoch == epoch and kept.lease is not None:
+                kept.lease = lease
+                renewed.append(agent_id)
+        return renewed
+
+    async def ring(self) -> None:
+        for heard in list(self._listeners):
+            heard()
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        from asyncio import Event
+
+        self._listeners.append(heard)
+        try:
+            heard()
+            await Event().wait()
+        finally:
+            self._listeners.remove(heard)
 
     async def release(self, agent_id: str, epoch: int) -> None:
         kept = self._kept(agent_id)

@@ -26,6 +26,7 @@ _PARTS: Final = (
     "queue",
     "reads",
     "selections",
+    "takes",
     "commits",
     "threads",
     "values",
@@ -44,6 +45,7 @@ from fsm_agent.testing.contract.questions import QuestionsContract  # noqa: E402
 from fsm_agent.testing.contract.queue import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reads import ReadingContract  # noqa: E402
 from fsm_agent.testing.contract.selections import SelectionsContract  # noqa: E402
+from fsm_agent.testing.contract.takes import TakesContract  # noqa: E402
 from fsm_agent.testing.contract.threads import ThreadsContract  # noqa: E402
 from fsm_agent.testing.contract.transfer import WholeContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
@@ -56,6 +58,7 @@ class StoreContract(
     SteppingContract,
     QueueingContract,
     LeasesContract,
+    TakesContract,
     EffectsContract,
     ReadingContract,
     SelectionsContract,
