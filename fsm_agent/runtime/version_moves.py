@@ -1,4 +1,4 @@
-"""How a runner moves agents between versions: of their workflow, by migration; of their own life, by rewind and fork."""
+"""How a runner moves agents between versions: by migration those of a workflow, by rewind and fork their own."""
 
 from __future__ import annotations
 
