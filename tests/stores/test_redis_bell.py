@@ -57,6 +57,12 @@ def listeners(server: RedisServer) -> int:
     return len(server.execute("CLIENT", "LIST", "TYPE", "pubsub").splitlines())
 
 
+async def refused(act: Awaitable[None], kind: type[StoreError]) -> str:
+    with pytest.raises(kind) as error:
+        await act
+    return str(error.value)
+
+
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[RedisServer]:
     """One that may be stopped."""
@@ -146,18 +152,11 @@ def test_a_closed_store_is_not_listened_to(redis_url: str, redis_server: RedisSe
         await store.close()
         closed = f"the store {redis_url} is closed already; open the store again"
         for listen in (task, store.listen(ear.heard.set), store.ring()):
-            with pytest.raises(StoreUnavailable) as error:
-                await listen
-            assert str(error.value) == closed
+            async with asyncio.timeout(_PATIENCE_S):
+                assert await refused(listen, StoreUnavailable) == closed
         await until(lambda: listeners(redis_server) == 0)
 
     asyncio.run(use())
-
-
-async def refused(act: Awaitable[None], kind: type[StoreError]) -> str:
-    with pytest.raises(kind) as error:
-        await act
-    return str(error.value)
 
 
 def test_who_may_not_listen_is_told_what_is_needed(redis_url: str, redis_server: RedisServer) -> None:
