@@ -20,7 +20,7 @@ from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
-from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError, Refused
+from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, Refused
 from fsm_agent.runtime.children import ChildDriver
 from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.engine.program import Program
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 logger = logging.getLogger("fsm_agent")
 
@@ -49,6 +50,7 @@ class CommandLoop:
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
         telemetry: Telemetry | None = None,
+        wakeups: Wakeups | None = None,
     ) -> None:
         self._store = store
         self._actions = actions
@@ -56,6 +58,7 @@ class CommandLoop:
         self._observe = observe
         self._data_limit = data_limit
         self._telemetry = telemetry
+        self._wakeups = wakeups
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions whose agents are driven without the class of their data
@@ -123,26 +126,16 @@ class CommandLoop:
             return None
         return model if not workflow.data or declares(model, workflow.data) else None
 
-    async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
+    async def call(self, flow: Flow, *, drives: bool = True, wakes: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
-        too."""
-        agent = await self.view(await self.run_request(flow))
+        too. With ``wakes``, others are woken for an agent that is left with work."""
+        agent = await self.view(await self.run_request(flow), wakes=wakes)
         if drives and agent.parent is not None and agent.status in ENDED:
-            await self._go_on_with(agent.parent.id)
+            await self.children.drive_parent(agent.parent.id)
         return agent
 
-    async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If that fails here, another process does it later."""
-        try:
-            wake_ms = (await self._store.head(parent_id)).wake_ms
-            if wake_ms is not None and wake_ms <= await self._store.now():
-                await self.call(delivery.resume(self.driver(stays=False), parent_id))
-        except FsmAgentError as error:
-            facts = {"action": "parent_not_driven", "agent_id": parent_id}
-            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
-
-    async def view(self, delivered: delivery.Delivered) -> Agent:
-        """The agent after a call."""
+    async def view(self, delivered: delivery.Delivered, *, wakes: bool = True) -> Agent:
+        """The agent after a call. With ``wakes``, others are woken for it if it is left with work."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
             await self._executor.settled(aggregate.head.id)
@@ -150,10 +143,18 @@ class CommandLoop:
         head = aggregate.head
         facts = {"action": f"agent_{head.status}", "agent_id": head.id, "workflow": head.workflow, "state": head.state}
         logger.info("agent %s", head.status, extra=facts)
+        if wakes and (head.wake_ms is not None or delivered.delivery == "queued"):
+            await self._hand_over(delivered._replace(aggregate=aggregate))
         claimed = aggregate.program.claimed(head)
         return agent_view(
             aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
         )
+
+    async def _hand_over(self, delivered: delivery.Delivered) -> None:
+        from fsm_agent.runtime.wakeups import StoreBell, hand_over
+
+        self._wakeups = self._wakeups or StoreBell(self._store)
+        await hand_over(self._wakeups, delivered)
 
     async def run_request(self, flow: Flow) -> Any:
         """Perform the flow of a caller, whose refusals are recorded."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 
 class Runner(Queries, Removal, VersionMoves):
@@ -49,12 +50,14 @@ class Runner(Queries, Removal, VersionMoves):
         executor: Executor | None = None,
         surroundings: Surroundings | None = None,
         telemetry: Telemetry | None = None,
+        wakeups: Wakeups | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
         ``observe`` is called with the head after each commit and before each attempt. ``executor`` runs actions and
         waits; tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
         ``telemetry`` records attempts, steps and refusals: ``fsm_agent.telemetry`` does it with OpenTelemetry.
+        ``wakeups`` tell workers of an agent that is left to them; by default the store's bell does.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -68,7 +71,13 @@ class Runner(Queries, Removal, VersionMoves):
         self._telemetry = telemetry
         self._executor = traced(executor, telemetry) if executor else LazyExecutor(self._new_executor)
         self._loop = self.loop_type(
-            store, self.actions, self._executor, observe=observe, data_limit=found.data_limit, telemetry=telemetry
+            store,
+            self.actions,
+            self._executor,
+            observe=observe,
+            data_limit=found.data_limit,
+            telemetry=telemetry,
+            wakeups=wakeups,
         )
         found.children = self._loop.children
 
@@ -165,9 +174,10 @@ class Runner(Queries, Removal, VersionMoves):
         """Drive an agent that was interrupted, is due or is retrying; an agent that waits is left as it is.
 
         With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives the agent.
+        Nobody is woken: whoever resumes an agent looks after it.
         """
         check(agent_id=agent_id)
-        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id))
+        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id), wakes=False)
 
     async def unpark(
         self,
