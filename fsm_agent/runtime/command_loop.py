@@ -20,7 +20,7 @@ from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
-from fsm_agent.errors import AgentNotFound, FsmAgentError, Refused
+from fsm_agent.errors import AgentNotFound, Refused
 from fsm_agent.runtime.children import ChildDriver
 from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
@@ -29,6 +29,7 @@ from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 logger = logging.getLogger("fsm_agent")
 
@@ -49,6 +50,7 @@ class CommandLoop:
         data_limit: DataLimit = DEFAULT_LIMIT,
         telemetry: Telemetry | None = None,
         lease_ms: int = LEASE_MS,
+        wakeups: Wakeups | None = None,
     ) -> None:
         self._store = store
         self._actions = actions
@@ -57,6 +59,7 @@ class CommandLoop:
         self._telemetry = telemetry
         self.lease_ms: Final = lease_ms
         self.programs: Final = Programs(store, actions, data_limit)
+        self._wakeups = wakeups
         self._commits = 0
         self.children = ChildDriver(store, self)
 
@@ -79,30 +82,20 @@ class CommandLoop:
             lease_ms=self.lease_ms,
         )
 
-    async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
+    async def call(self, flow: Flow, *, drives: bool = True, wakes: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
-        too."""
-        return await self.concluded(await self.run_request(flow), drives=drives)
+        too. With ``wakes``, others are woken for an agent that is left with work."""
+        return await self.concluded(await self.run_request(flow), drives=drives, wakes=wakes)
 
-    async def concluded(self, delivered: delivery.Delivered, *, drives: bool = True) -> Agent:
-        """The agent after a flow that delivers. With ``drives``, the parent of an ended child is driven too."""
-        agent = await self.view(delivered)
+    async def concluded(self, delivered: delivery.Delivered, *, drives: bool = True, wakes: bool = True) -> Agent:
+        """The agent after a flow that delivers. See ``call``."""
+        agent = await self.view(delivered, wakes=wakes)
         if drives and agent.parent is not None and agent.status in ENDED:
-            await self._go_on_with(agent.parent.id)
+            await self.children.drive_parent(agent.parent.id)
         return agent
 
-    async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If that fails here, another process does it later."""
-        try:
-            wake_ms = (await self._store.head(parent_id)).wake_ms
-            if wake_ms is not None and wake_ms <= await self._store.now():
-                await self.call(delivery.resume(self.driver(stays=False), parent_id))
-        except FsmAgentError as error:
-            facts = {"action": "parent_not_driven", "agent_id": parent_id}
-            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
-
-    async def view(self, delivered: delivery.Delivered) -> Agent:
-        """The agent after a call."""
+    async def view(self, delivered: delivery.Delivered, *, wakes: bool = True) -> Agent:
+        """The agent after a call. With ``wakes``, others are woken for it if it is left with work."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
             await self._executor.settled(aggregate.head.id)
@@ -110,10 +103,18 @@ class CommandLoop:
         head = aggregate.head
         facts = {"action": f"agent_{head.status}", "agent_id": head.id, "workflow": head.workflow, "state": head.state}
         logger.info("agent %s", head.status, extra=facts)
+        if wakes and (head.wake_ms is not None or delivered.delivery == "queued"):
+            await self._hand_over(delivered._replace(aggregate=aggregate))
         claimed = aggregate.program.claimed(head)
         return agent_view(
             aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
         )
+
+    async def _hand_over(self, delivered: delivery.Delivered) -> None:
+        from fsm_agent.runtime.wakeups import StoreBell, hand_over
+
+        self._wakeups = self._wakeups or StoreBell(self._store)
+        await hand_over(self._wakeups, delivered)
 
     async def run_request(self, flow: Flow) -> Any:
         """Perform the flow of a caller, whose refusals are recorded."""

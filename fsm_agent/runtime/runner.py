@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.claims import Claims
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 
 class Runner(Queries, Removal, VersionMoves):
@@ -52,6 +53,7 @@ class Runner(Queries, Removal, VersionMoves):
         surroundings: Surroundings | None = None,
         telemetry: Telemetry | None = None,
         lease_s: float = LEASE_MS / 1000,
+        wakeups: Wakeups | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
@@ -60,6 +62,7 @@ class Runner(Queries, Removal, VersionMoves):
         ``telemetry`` records attempts, steps and refusals: ``fsm_agent.telemetry`` does it with OpenTelemetry.
         ``lease_s`` says for how many seconds an agent is held; whoever works prolongs that three times as often. Where
         actions take minutes a longer lease saves writes, and after a crash on another host it is waited for.
+        ``wakeups`` tell workers of an agent that is left to them; by default the store's bell does.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -81,6 +84,7 @@ class Runner(Queries, Removal, VersionMoves):
             data_limit=found.data_limit,
             telemetry=telemetry,
             lease_ms=lease_ms,
+            wakeups=wakeups,
         )
         found.children = self._loop.children
 
@@ -178,9 +182,10 @@ class Runner(Queries, Removal, VersionMoves):
         """Drive an agent that was interrupted, is due or is retrying; an agent that waits is left as it is.
 
         With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives the agent.
+        Nobody is woken: whoever resumes an agent looks after it.
         """
         check(agent_id=agent_id)
-        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id))
+        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id), wakes=False)
 
     async def unpark(
         self,
