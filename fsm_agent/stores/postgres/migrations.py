@@ -227,8 +227,31 @@ CREATE VIEW fsm_agent.threads AS SELECT * FROM fsm_agent.thread_names WHERE fsm_
 CREATE VIEW fsm_agent.users AS SELECT * FROM fsm_agent.user_records WHERE fsm_agent.upgraded() WITH CHECK OPTION;
 """
 
+#: Since when an agent needs somebody, or from when on it will, is one index, in which those that are held stand behind
+#: all that are due. What processes of version 3 go on writing is right, too, and only less fair: they leave a 0 where
+#: nobody holds an agent, which comes first. So they are not locked out.
+_DUE_SINCE: Final = """
+DROP INDEX fsm_agent.waking;
+UPDATE fsm_agent.agents SET wake_ms = updated_ms WHERE wake_ms = 0 AND until_ms IS NULL;
+CREATE INDEX due ON fsm_agent.agents (namespace, greatest(wake_ms, until_ms)) WHERE wake_ms IS NOT NULL;
+
+-- For whoever decides how many workers there are: how many agents of a workflow are due, and for how many seconds the
+-- longest due has been. Each namespace is looked up in the index.
+CREATE VIEW fsm_agent.backlog AS
+SELECT here.namespace, found.workflow, found.due, found.oldest_s
+FROM (SELECT DISTINCT namespace FROM fsm_agent.definitions) AS here
+CROSS JOIN (SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint AS now_ms) AS clock
+CROSS JOIN LATERAL (
+    SELECT name AS workflow, count(*) AS due,
+        (now_ms - min(coalesce(nullif(greatest(wake_ms, until_ms), 0), updated_ms))) / 1000.0 AS oldest_s
+    FROM fsm_agent.agents
+    WHERE agents.namespace = here.namespace AND wake_ms IS NOT NULL AND greatest(wake_ms, until_ms) <= now_ms
+    GROUP BY name
+) AS found;
+"""
+
 #: the n-th brings a database from version n to n + 1
-MIGRATIONS: Final = (_FIRST, _THREADS_AND_USERS, _FOUND_BY)
+MIGRATIONS: Final = (_FIRST, _THREADS_AND_USERS, _FOUND_BY, _DUE_SINCE)
 
 #: The version since which steps write what agents are found by. An older database is filled in.
 INDEXED_SINCE: Final = 3
