@@ -32,10 +32,14 @@ RENEW: Final = f"""
 UPDATE fsm_agent.agents AS head SET {LEASE}
 WHERE {ONE} AND epoch = %(epoch)s::bigint AND host IS NOT NULL RETURNING epoch
 """.encode()
+#: One look-up for each, and locked while it stands under its epoch; a join may read all that are held.
 RENEW_ALL: Final = f"""
 UPDATE fsm_agent.agents AS head SET {LEASE}
-FROM unnest(%(ids)s::text[], %(epochs)s::bigint[]) AS held (agent_id, made)
-WHERE head.namespace = %(namespace)s AND head.id = held.agent_id AND head.epoch = held.made AND head.host IS NOT NULL
+WHERE head.agent = ANY (ARRAY(
+    SELECT standing.agent FROM unnest(%(ids)s::text[], %(epochs)s::bigint[]) AS held (agent_id, made), LATERAL (
+        SELECT agent FROM fsm_agent.agents
+        WHERE namespace = %(namespace)s AND id = held.agent_id AND epoch = held.made AND until_ms IS NOT NULL
+        FOR NO KEY UPDATE) AS standing))
 RETURNING head.id
 """.encode()
 RELEASE: Final = f"""
