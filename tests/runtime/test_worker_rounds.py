@@ -16,12 +16,13 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Status
-from fsm_agent.domain.lease import Claimed, Lease
+from fsm_agent.domain.lease import LEASE_MS, Claimed, Holder, Lease
 from fsm_agent.errors import ArgumentInvalid, StoreUnavailable
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
+from fsm_agent.testing import FakeClock
 from tests.support.runtime import Gate, flow, on_loop, until
 
 WORK: Final = flow("""
@@ -223,3 +224,46 @@ async def test_a_lease_of_another_length_is_held() -> None:
     for odd in (0, -1, True, "15"):
         with pytest.raises(ArgumentInvalid, match="lease_s"):
             Runner(MemoryStore(), lease_s=odd)  # type: ignore[arg-type]
+
+
+@on_loop
+async def test_an_agent_that_was_taken_and_then_taken_over_is_not_driven() -> None:
+    store = MemoryStore()
+    async with Runner(store, actions=[work]) as runner:
+        await runner.start(WORK, id="a", drive=False)
+        [claimed] = await runner.claims.take(9)
+        theirs = Lease(Holder("elsewhere", 1, 0), await store.now() + 60_000)
+        await store.claim("a", await store.head("a"), theirs)
+        assert not (await runner.claims.drive(claimed)).is_vain
+        head = await store.head("a")
+        assert (head.version, head.epoch, head.lease) == (1, 3, theirs)
+
+
+@on_loop
+async def test_work_whose_lease_ran_out_is_stopped_where_its_agent_is_taken_again() -> None:
+    clock, gates = FakeClock(), [Gate(), Gate()]
+    calls = iter(gates)
+
+    @action(name="work")
+    async def wait(ctx: Context) -> str:
+        gate = next(calls)
+        gate.begun.set()
+        try:
+            return str(await gate.result)
+        except asyncio.CancelledError:
+            gate.was_cancelled = True
+            raise
+
+    async with Runner(MemoryStore(clock=clock), actions=[wait]) as runner:
+        await runner.start(WORK, id="a", drive=False)
+        [first] = await runner.claims.take(9)
+        earlier = asyncio.create_task(runner.claims.drive(first))
+        await gates[0].begun.wait()
+        clock.advance(milliseconds=LEASE_MS)
+        [second] = await runner.claims.take(9)
+        later = asyncio.create_task(runner.claims.drive(second))
+        await gates[1].begun.wait()
+        assert gates[0].was_cancelled
+        gates[1].open("ok")
+        await asyncio.gather(earlier, later)
+        assert (await runner.get("a")).status is Status.DONE
