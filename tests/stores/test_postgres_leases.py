@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from fsm_agent.testing.contract.fixtures import (
 from tests.support.postgres_stores import note_plans
 from tests.support.servers.postgres import PostgresServer
 
-RUNNING: Final = {"status": Status.RUNNING}
+RUNNING: Final[Mapping[str, Any]] = {"status": Status.RUNNING}
 THERE: Final = Lease(Holder("there", 9, 1), LEASE.until_ms + 60_000)
 TIMER: Final = (ArmedTimer("open", "1h", NEW_YEAR_MS + 500),)
 
@@ -119,7 +119,7 @@ def test_a_step_under_a_lease_changes_nothing_that_an_index_holds(postgres_url: 
 def test_who_was_stepped_by_a_clock_that_is_ahead_is_due_at_once_all_the_same(postgres_url: str) -> None:
     async def look() -> None:
         async with opened(postgres_url) as store:
-            ahead = {"updated_ms": NEW_YEAR_MS + 40}
+            ahead: dict[str, Any] = {"updated_ms": NEW_YEAR_MS + 40}
             await store.create(a_creation("at-once", **RUNNING, **ahead))
             await store.create(a_creation("timer", timers=(ArmedTimer("open", "1ms", NEW_YEAR_MS + 30),), **ahead))
             await store.create(a_creation("held", lease=Lease(LEASE.holder, NEW_YEAR_MS + 20), **RUNNING, **ahead))
@@ -303,7 +303,7 @@ def test_names_that_postgresql_has_no_bytes_for_may_be_chosen_and_renewed(postgr
     async def look() -> None:
         async with opened(postgres_url) as store:
             await store.save_workflow("f00", {"workflow": name, "version": 1})
-            there = {"workflow": name, "definition": "f00", "state": odd, **RUNNING}
+            there: dict[str, Any] = {"workflow": name, "definition": "f00", "state": odd, **RUNNING}
             creation = a_creation(odd)
             await store.create(creation._replace(head=creation.head._replace(**there)))
             assert list(await store.take(1, LEASE, workflows=[name], without=[("f00", odd)])) == []
