@@ -463,7 +463,10 @@ MENDED: Final = {
         "INSERT INTO labels VALUES ('', x'3d61', x'31', 'nobody', 1)",
         "it stands there, and there is no such agent",
     ),
-    "heads: another due time": ("UPDATE heads SET due_since_ms = 5 WHERE id = 'bad'", "by its due_since_ms it is due at 1970"),
+    "heads: another due time": (
+        "UPDATE heads SET due_since_ms = 5 WHERE id = 'bad'",
+        "by its due_since_ms it is due at 1970",
+    ),
 }
 
 
