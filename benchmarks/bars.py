@@ -38,3 +38,5 @@ LARGER: Final = 1.3
 
 #: KB at most of an agent that waits; memory and Redis keep everything in RAM, ready to be read.
 WAITING_KB: Final[Mapping[str, float]] = {"SQLite": 0.85}
+#: who is due, beside many that are held against none: their index does not grow with those
+DUE_BESIDE_HELD: Final[Mapping[str, float]] = {"PostgreSQL": 2}
