@@ -149,7 +149,7 @@ def test_agents_are_taken_in_the_order_in_which_they_are_due_however_many_are_pa
     rng = random.Random(seed)  # noqa: S311 - nothing is secret here
 
     def one(number: int) -> Creation:
-        since_ms = NEW_YEAR_MS + rng.randrange(2_000)
+        since_ms = NEW_YEAR_MS + 20 * rng.randrange(1, 100)  # many at the same time
         kinds: list[dict[str, Any]] = [
             {"status": Status.RUNNING, "updated_ms": min(since_ms, _NOW)},
             {"timers": (ArmedTimer("open", "1ms", since_ms),)},
