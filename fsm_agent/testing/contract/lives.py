@@ -35,6 +35,7 @@ _IDS: Final = ("a", "a.1", "B", "b", "c-2", "d")
 _NAMES: Final = ("ana", "bob", "Zoë")
 _ACTS: Final = 60
 _SEEDS: Final = 5
+_CROWD: Final = 30
 #: acts between two comparisons
 _BETWEEN: Final = 20
 
@@ -93,6 +94,12 @@ class RandomLives:
             "workflow": pick([ORDER, REFUND]),
         }
         await self._store.create(a_creation(agent_id, lease=pick([None, self._lease()]), **lasting, **self._moved()))
+
+    async def create_at_work(self, agent_id: str) -> None:
+        """One that needs somebody: at once, later, or when its lease has run out."""
+        pick = self._rng.choice
+        head = {**self._moved(), "status": pick([Status.RUNNING, Status.WAITING]), "workflow": pick([ORDER, REFUND])}
+        await self._store.create(a_creation(agent_id, lease=pick([None, None, self._lease()]), **head))
 
     async def _step(self, agent_id: str, **more: Any) -> None:
         """By whoever holds the agent, or from outside; now and then on what is not the last version."""
@@ -209,11 +216,13 @@ class LivesContract(Bench):
             lives = RandomLives(each, random.Random(seed))  # noqa: S311 - chance is no secret
             for _ in range(_ACTS):
                 await lives.act()
+            for number in range(_CROWD):
+                await lives.create_at_work(f"at-work-{number}")
         for clock.ms, wanted in _TAKES:
             lease = LEASE._replace(until_ms=clock.ms + 60_000)
-            taken, claimed = await store.take(2, lease, **wanted), await Leases.take(other, 2, lease, **wanted)
+            taken, claimed = await store.take(3, lease, **wanted), await Leases.take(other, 3, lease, **wanted)
             assert sorted(taken) == sorted(claimed)
-            assert sorted(await store.heads(_IDS)) == sorted(await other.heads(_IDS))
+            assert sorted((await store.list(limit=99)).heads) == sorted((await other.list(limit=99)).heads)
 
     @pytest.mark.parametrize("seed", range(_SEEDS))
     @in_loop
