@@ -25,8 +25,8 @@ class Leases(Listing):
     @abstractmethod
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         """Ids of agents that need somebody now: nobody holds them, or the lease ran out by ``now_ms``, and
-        ``head.wake_ms <= now_ms``. The longest due first: since their lease ran out, or since ``head.due_since_ms``,
-        whichever is later. What this costs does not depend on how many agents are held."""
+        ``head.wake_ms <= now_ms``. The longest due first: since ``head.due_since_ms``; with a lease, since that ran out
+        or since ``head.wake_ms``, whichever is later. What this costs does not depend on how many are held."""
 
     async def take(
         self,
