@@ -36,7 +36,7 @@ from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.engine.program import Program
+    from fsm_agent.runtime.programs import Programs
 
 #: limit of families in the cache
 _MOST_FAMILIES: Final = 64
@@ -51,7 +51,8 @@ class Loop(Protocol):
 
     def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver: ...
 
-    async def save_workflow(self, workflow: Workflow) -> Program: ...
+    @property
+    def programs(self) -> Programs: ...
 
     async def run(self, flow: Flow) -> Any: ...
 
@@ -101,7 +102,7 @@ class ChildDriver:
         happens just then, the child itself finds out that nobody waits for it."""
         await self._insist(head)
         parent = Parent(head.id, head.activation, number)
-        program = await self._loop.save_workflow(spec.workflow)
+        program = await self._loop.programs.save(spec.workflow)
         first, serves = Event(spec.event, spec.payload, head.id), beginning.Serves(spec.user, parent)
         driver = self._loop.driver(stays=stays, notifies_parents=False)
         with suppress(AgentExists):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import Claimed, Lease, lease_runs
-from fsm_agent.errors import AgentDamaged, AgentNotFound, Conflict
+from fsm_agent.errors import AgentDamaged, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.stores import pages
 from fsm_agent.stores.listing import Listing
 
@@ -126,8 +126,8 @@ async def _wanted(
 
 
 async def _claim(store: Leases, head: Head, lease: Lease) -> int | None:
-    """The new epoch; ``None`` if somebody else was faster."""
+    """The new epoch; ``None`` if somebody else was faster, or if what is kept of the agent is damaged."""
     try:
         return await store.claim(head.id, head, lease)
-    except Conflict:
+    except (Conflict, StoreCorrupt):
         return None

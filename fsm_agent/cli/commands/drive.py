@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.commands import deliver
 from fsm_agent.cli.commands import run as starting
-from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, LOG_FORMAT, WORKFLOW_FILE, WholeNumber, label, text
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE, WholeNumber, label, text
 from fsm_agent.cli.input.values import any_json, json_object
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import CommandSettings
@@ -119,25 +119,14 @@ def resume(settings: CommandSettings, *, agent_ids: tuple[str, ...]) -> int | No
     """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
     match agent_ids:
         case ():
-            from fsm_agent.cli.commands.worker import sweep
+            from fsm_agent.cli.commands.worker import WorkerArguments, work
 
-            sweep(settings, once=True)
+            work(settings, WorkerArguments(is_once=True))
             return None
         case (only,):
             return drive(settings, lambda session: deliver.resume(session, only))
         case _:
             return drive_all(settings, deliver.resume, agent_ids)
-
-
-@click.command()
-@click.option("--once", is_flag=True, help="Stop when nothing is due.")
-@LOG_FORMAT
-@click.pass_obj
-def worker(settings: CommandSettings, *, once: bool, log_format: str) -> None:
-    """Drive whatever is due, until stopped by Ctrl-C or SIGTERM. Many workers may share a store."""
-    from fsm_agent.cli.commands.worker import sweep
-
-    sweep(settings, once=once, is_json_log=log_format == "json")
 
 
 @click.command()

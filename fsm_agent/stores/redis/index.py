@@ -18,6 +18,7 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import Final
 
 from fsm_agent.domain.agent import Head, Status
@@ -97,6 +98,21 @@ def listings(
 ) -> list[Command]:
     """One command for each status that is wanted; each gives ``limit`` members after the id ``after``."""
     return [_after(index, listed_under(workflow, each), after or "", limit) for each in statuses]
+
+
+def due_by(due: str, now_ms: int, limit: int) -> list[Command]:
+    """Those who are needed at once, which stand below 0, and those who are due by a time, which stand above."""
+    bounds: list[Command] = [("-inf", "(0"), (0, now_ms)]
+    return [("ZRANGEBYSCORE", due, *each, "WITHSCORES", "LIMIT", 0, limit) for each in bounds]
+
+
+def longest_due(answers: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """The first ids of both, in the order of since when they are due. One may have gone from one to the other while
+    they were read."""
+    at_once, by_time = ([(float(at), each) for each, at in zip(told[::2], told[1::2], strict=True)] for told in answers)
+    since = [(at + _ERA_MS, each) for at, each in at_once]
+    merged = heapq.merge(since, by_time, key=itemgetter(0))
+    return list(islice(dict.fromkeys(agent_id for _, agent_id in merged), limit))
 
 
 def held_by(held: str, host: str) -> Command:

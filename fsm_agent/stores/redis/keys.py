@@ -42,7 +42,8 @@ class SpaceKeys(NamedTuple):
     workflows: str
     #: hash: key of a creation -> id, fingerprint
     starts: str
-    #: sorted set: ids by when somebody is needed
+    #: sorted set: ids by since when, or from when on, somebody is needed and nobody holds them; those who are needed at
+    #: once stand below 0, by their last step, and at 0 where an earlier version has put them
     due: str
     #: sorted set of equal scores: host of a holder, id
     held: str
@@ -104,6 +105,11 @@ def thread_key(namespace: str, thread: str) -> str:
     """The key of a thread that agents share: a list like ``AgentKeys.thread``."""
     owner = owner_of(thread)
     return f"{_prefix(namespace)}shared:{thread}" if owner is None else agent_keys(namespace, owner).thread
+
+
+def bell_channel(namespace: str) -> str:
+    """The channel on which workers are woken; it is no key, and all databases of a server share it."""
+    return f"{_prefix(namespace)}bell"
 
 
 def _prefix(namespace: str) -> str:

@@ -13,7 +13,6 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import is_lapsed
 from fsm_agent.domain.record import Damage, Page
 from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, Tally, asks, question_place
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
@@ -45,26 +44,6 @@ class RedisListing(RedisThreads):
 
     async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
         return [head for head in await self._heads([*set(agent_ids)]) if isinstance(head, Head)]
-
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        command = ("ZRANGEBYSCORE", self._units.space.due, "-inf", now_ms, "LIMIT", 0, limit)
-        (ids,) = await self._look(command)
-        due: Sequence[str] = ids
-        return due
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        (members,) = await self._look(index.held_by(self._units.space.held, host))
-        heads = await self._heads(index.held_ids(members))
-        return [head for head in heads if isinstance(head, Head) and head.lease and head.lease.holder.host == host]
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        (members,) = await self._look(index.held(self._units.space.held))
-        found: list[Head] = []
-        ids = index.held_ids(members)
-        while ids and len(found) < limit:
-            heads, ids = await self._heads(ids[:PAGE]), ids[PAGE:]
-            found += [head for head in heads if isinstance(head, Head) and is_lapsed(head.lease, now_ms)]
-        return found[:limit]
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None

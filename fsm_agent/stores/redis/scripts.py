@@ -16,7 +16,8 @@ class Script(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A script with the keys that it touches, all of them, and its arguments."""
+    """A script with the keys that it touches, all of them, and its arguments. Of agents that nobody can know beforehand
+    it is given what their keys begin with."""
 
     script: Script
     keys: Sequence[str]

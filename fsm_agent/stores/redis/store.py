@@ -13,7 +13,6 @@ from typing import ClassVar, Self
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
@@ -22,14 +21,15 @@ from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
 from fsm_agent.stores.redis import defects, reads, rows
 from fsm_agent.stores.redis.address import Address, address_of
-from fsm_agent.stores.redis.keys import agent_keys
-from fsm_agent.stores.redis.listing import RedisListing
+from fsm_agent.stores.redis.bell import Bell
+from fsm_agent.stores.redis.keys import agent_keys, bell_channel
+from fsm_agent.stores.redis.leases import RedisLeases
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import schema
 from fsm_agent.stores.redis.writes import Units
 
 
-class RedisStore(RedisListing):
+class RedisStore(RedisLeases):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     keeps_problems = True
@@ -40,6 +40,7 @@ class RedisStore(RedisListing):
         self.url = address.url
         self.namespace = namespace
         self._server = Server(address)
+        self._bell = Bell(address, bell_channel(namespace))
         self._units = Units(namespace)
         self._server_clock = ServerClock(self._server_ms)
         self._is_server_asked = clock is None
@@ -97,17 +98,6 @@ class RedisStore(RedisListing):
         call = self._units.enqueuing(agent_id, version, event, fingerprint)
         (queued,) = await self._write(call, agent_id, expected=version)
         return int(queued)
-
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        (epoch,) = await self._write(self._units.claiming(agent_id, seen, lease), agent_id, expected=seen.version)
-        return int(epoch)
-
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        (is_held,) = await self._write(self._units.holding(agent_id, epoch, lease), agent_id)
-        return bool(is_held)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        await self._write(self._units.holding(agent_id, epoch, None), agent_id)
 
     async def record_attempt(
         self,
@@ -180,6 +170,7 @@ class RedisStore(RedisListing):
         return await defects.mend(self._look, self._write, self.namespace)
 
     async def close(self) -> None:
+        await self._bell.close()
         await self._server.close()
 
     async def _server_ms(self) -> int:

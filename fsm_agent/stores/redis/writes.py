@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Snapshot
 from fsm_agent.domain.step import Event, KeyOutcome
 from fsm_agent.stores import codec
 from fsm_agent.stores.redis import index, rows, thread_calls
 from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys, thread_key
 from fsm_agent.stores.redis.scripts import Call, script
+
+
+class Wanted(NamedTuple):
+    """Whose agents a worker takes, and which of them it leaves to others: see ``Store.take``."""
+
+    workflows: Collection[str] | None
+    without: Collection[tuple[str, str]]
 
 
 class Units:
@@ -90,6 +98,18 @@ class Units:
 
     def claiming(self, agent_id: str, seen: Head, lease: Lease) -> Call:
         return Call(script("claim"), self._held(agent_id), (agent_id, *_seen(seen), rows.lease_text(lease)))
+
+    def taking(self, now_ms: int, limit: int, lease: Lease, wanted: Wanted, place: tuple[str, str]) -> Call:
+        """``place`` is an agent, and how it stands in ``due``: behind it those are looked for who are taken."""
+        names = "" if wanted.workflows is None else str(len(wanted.workflows))
+        left_out = [codec.encode(text) for pair in wanted.without for text in pair]
+        arguments = (str(now_ms), str(limit), rows.lease_text(lease), *place, names, *(wanted.workflows or ()))
+        return Call(script("take"), self._held(""), (*arguments, *left_out))
+
+    def renewing(self, held: Sequence[Claimed], lease: Lease) -> Call:
+        heads = [agent_keys(self._namespace, each.agent_id).head for each in held]
+        facts = [text for each in held for text in (each.agent_id, str(each.epoch))]
+        return Call(script("renew_all"), (self.space.due, self.space.held, *heads), (rows.lease_text(lease), *facts))
 
     def holding(self, agent_id: str, epoch: int, lease: Lease | None) -> Call:
         """Prolongs a lease; ``None`` gives it up."""

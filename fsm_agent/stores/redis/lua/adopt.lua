@@ -57,8 +57,8 @@ if key ~= '' then
   redis.call('HSET', starts, key, start)
 end
 local now = standing(head)
-reschedule(due, held, id, nil, now)
-local pin, tags = unpack(redis.call('HMGET', head, 'pin', 'tags'))
+local pin, tags, moving = unpack(redis.call('HMGET', head, 'pin', 'tags', 'moving'))
+reschedule(due, held, id, nil, now, moving)
 relist(index, id, nil, nil, now.status, pin)
 list_question('ZADD', index, id, pin, now.asks)
 list_life('ZADD', index, id, pin, tags or '')

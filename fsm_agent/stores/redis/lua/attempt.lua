@@ -13,5 +13,5 @@ if redis.call('HGET', head, 'moving') ~= seen then
   return {'done', 0}
 end
 redis.call('HSET', head, 'moving', moving, 'wake', wake)
-reschedule(due, held, id, now, {wake = wake, queued = now.queued, lease = now.lease})
+reschedule(due, held, id, now, {wake = wake, queued = now.queued, lease = now.lease}, moving)
 return {'done', 1}

@@ -20,6 +20,7 @@ if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
 end
 -- A plain step of who goes on under the same lease, and neither asks nor answers, changes no index.
 local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '') and asks == now.asks
+  and stays_due(now, moving)
 if not is_plain then
   look_at(due, held, index)
 end
@@ -109,7 +110,7 @@ if key then
     at = last + 1
   end
 end
-reschedule(due, held, id, now, after)
+reschedule(due, held, id, now, after, moving)
 local repins = key and pin ~= ''
 if status ~= now.status or asks ~= now.asks or repins then
   local before = redis.call('HGET', head, 'pin')

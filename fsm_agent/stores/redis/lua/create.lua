@@ -28,7 +28,7 @@ if tags ~= '' then
   redis.call('HSET', head, 'tags', tags)
 end
 append(history, ARGV, 13, #ARGV)
-reschedule(due, held, id, nil, made)
+reschedule(due, held, id, nil, made, moving)
 relist(index, id, nil, nil, status, pin)
 list_question('ZADD', index, id, pin, asks)
 list_life('ZADD', index, id, pin, tags)

@@ -18,5 +18,5 @@ if key ~= '' then
   redis.call('HSET', keys, key, outcome)
 end
 local after = {wake = now.wake, lease = now.lease, queued = now.queued + 1}
-reschedule(due, held, id, now, after)
+reschedule(due, held, id, now, after, not now.lease and redis.call('HGET', head, 'moving'))
 return {'done', after.queued}

@@ -16,5 +16,5 @@ if lease ~= '' then
 else
   redis.call('HDEL', head, 'lease')
 end
-reschedule(due, held, id, now, after)
+reschedule(due, held, id, now, after, lease == '' and redis.call('HGET', head, 'moving'))
 return {'done', 1}

@@ -17,7 +17,7 @@ if redis.call('EXISTS', head) == 0 then
   redis.call('ZREM', due, id)
   return {'done', 1}
 end
-local pin, status = unpack(redis.call('HMGET', head, 'pin', 'status'))
+local pin, status, moving = unpack(redis.call('HMGET', head, 'pin', 'status', 'moving'))
 if pin and status then
   relist(index, id, nil, nil, status, pin)
 end
@@ -30,7 +30,7 @@ if version ~= '' then
     redis.call('HSET', head, 'tags', tags)
   end
   list_question('ZADD', index, id, pin, asks)
-  reschedule(due, held, id, nil, now)
+  reschedule(due, held, id, nil, now, moving)
 end
 list_life('ZADD', index, id, pin, tags)
 return {'done', 1}

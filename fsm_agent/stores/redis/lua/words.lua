@@ -20,9 +20,14 @@ local function is_as_seen(now, version, epoch, lease)
   return now.version == version and now.epoch == epoch and (now.lease or '') == lease
 end
 
--- From when on somebody is needed, and nobody holds the agent; nil is never. `wake` is two times, `-` for never:
--- the agent's own, and that of the agent while events are queued. Compared as doubles, kept as they came.
-local function due_at(now)
+-- Longer than from the beginning of all times until now, in milliseconds.
+local ERA = 1e14
+
+-- Where an agent stands in `due`, in which who is due longest is first: since when, or from when on, somebody is needed
+-- and nobody holds it; nil is never. `wake` is two times, `-` for never and 0 for at once: the agent's own, and that of
+-- the agent while events are queued. Who is needed at once is so whatever a reader's clock says: it stands below 0, by
+-- its last step, whose time is in `moving`; without that, at 0. Compared as doubles, kept as they came.
+local function due_at(now, moving)
   local own, called = string.match(now.wake, '^(%S+) (%S+)$')
   local wake = now.queued > 0 and called or own
   if wake == '-' then
@@ -32,7 +37,8 @@ local function due_at(now)
   if held_until and tonumber(held_until) > tonumber(wake) then
     return held_until
   end
-  return wake
+  local stepped_ms = wake == '0' and string.match(moving or '', '^[^\n]*,(%-?%d+)%]')
+  return stepped_ms and string.format('%.0f', stepped_ms - ERA) or wake
 end
 
 -- Fails where one of these is anything but what ZADD makes, while nothing is written yet.
@@ -59,15 +65,31 @@ local function place(key, was, is, score)
   end
 end
 
+-- Whether a step that changes neither `wake` nor the lease leaves an agent where it stands in `due`.
+local function stays_due(now, moving)
+  return due_at(now) == due_at(now, moving)
+end
+
 -- Bring `due` and `held` from what they say of an agent to what they should; nil is an agent that is not there.
-local function reschedule(due, held, id, was, is)
-  local before, after = was and due_at(was), is and due_at(is)
+-- `moving` is as it is now.
+local function reschedule(due, held, id, was, is, moving)
+  local before, after = was and due_at(was), is and due_at(is, moving)
   if after and after ~= before then
     redis.call('ZADD', due, after, id)
   elseif before and not after then
     redis.call('ZREM', due, id)
   end
   place(held, was and holding(was, id), is and holding(is, id), 0)
+end
+
+-- What an agent will be under a new lease. Fails for one that is damaged; so it is asked before anything is written.
+local function held_under(lease, now, id)
+  local is = {wake = now.wake, queued = now.queued, lease = lease}
+  for _, each in ipairs({now, is}) do
+    due_at(each)
+    holding(each, id)
+  end
+  return is
 end
 
 local function workflow_of(pin)
@@ -83,7 +105,7 @@ end
 
 -- When an agent was made, by its pin; in a text whose order is that of the times.
 local function made_at(pin)
-  return string.format('%013x', tonumber(string.match(pin or '', ',(%-?%d+)%]$') or '0') + 1e14)
+  return string.format('%013x', tonumber(string.match(pin or '', ',(%-?%d+)%]$') or '0') + ERA)
 end
 
 -- Add to `index`, or take out of it (ZADD, ZREM), what an agent stands under after its place.
