@@ -10,6 +10,7 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.record import Record
 from fsm_agent.engines import advance
@@ -124,3 +125,24 @@ async def test_nobody_is_missed_who_is_not_there() -> None:
     runner, _, _ = at_work()
     async with runner:
         assert await advance(runner, "nobody") is None
+
+
+@on_loop
+async def test_an_agent_of_another_workflow_is_left_to_others() -> None:
+    runner, store, _ = at_work()
+    async with runner:
+        await runner.start(FLOW, id="a", drive=False)
+        assert await advance(runner, "a", workflows=["other"]) is None
+        assert (await store.head("a")).wake_ms == 0
+        assert await advance(runner, "a", workflows=["other", "w"]) is None
+        assert (await store.head("a")).wake_ms is None
+
+
+@on_loop
+async def test_an_agent_whose_action_is_missing_here_is_left_to_others_and_not_parked() -> None:
+    store = MemoryStore()
+    async with Runner(store) as runner:
+        await runner.start(FLOW, id="a", drive=False)
+        assert await advance(runner, "a") is None
+        head = await store.head("a")
+        assert (head.status, head.lease) == (Status.RUNNING, None)
