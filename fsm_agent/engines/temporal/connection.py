@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple, Self
@@ -15,11 +16,14 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
+from fsm_agent.domain.text import shortened
 from fsm_agent.errors import EngineUnavailable, EngineUrlInvalid
 
 _ADDRESS: Final = "localhost:7233"
 _PORT: Final = 7233
 _CONNECT: Final = timedelta(seconds=5)
+#: where the client, which is written in another language, prints a reason
+_REASON: Final = r'(?:message|error): "([^"]+)"'
 
 
 class Place(NamedTuple):
@@ -70,7 +74,7 @@ class Connection:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise EngineUnavailable(self.url, f"it has no namespace {client.namespace!r}") from error
-            raise EngineUnavailable(self.url, str(error)) from error
+            raise EngineUnavailable(self.url, told(error)) from error
 
     async def _connect(self) -> Client:
         try:
@@ -80,7 +84,14 @@ class Connection:
                 options["namespace"] = self._place.namespace
             return await Client.connect(**options, runtime=_runtime(), connect_timeout=_CONNECT)
         except Exception as error:
-            raise EngineUnavailable(self.url, str(error) or type(error).__name__) from error
+            raise EngineUnavailable(self.url, told(error)) from error
+
+
+def told(error: BaseException) -> str:
+    """Why something failed, for people: of what the client says of a connection, the innermost reason."""
+    text = str(error) or type(error).__name__
+    reasons: list[str] = re.findall(_REASON, text)
+    return reasons[-1] if reasons else shortened(text, 200).strip("'\"")
 
 
 @cache

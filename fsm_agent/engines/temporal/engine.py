@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from temporalio.workflow import NondeterminismError
 
 from fsm_agent.engines.base import HORIZON_MS, Advance, Engine
-from fsm_agent.engines.temporal.connection import Connection
+from fsm_agent.engines.temporal.connection import Connection, told
 from fsm_agent.engines.temporal.dispatch import SIGNAL, WORKFLOW, Dispatch
 from fsm_agent.engines.temporal.turns import Turns
 from fsm_agent.errors import EngineUnavailable
@@ -64,7 +64,7 @@ class TemporalEngine(Engine):
                 await running
             await _shut_down(worker, running, drain_s)
         except Exception as error:
-            raise EngineUnavailable(self.url, str(error) or type(error).__name__) from error
+            raise EngineUnavailable(self.url, told(error)) from error
         finally:
             watching.cancel()
             await turns.end()
