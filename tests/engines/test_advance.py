@@ -19,6 +19,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock
 from tests.support.runtime import flow, on_loop
+from tests.support.wakeups import NotedWakeups
 
 FLOW = flow("""
     events: {ok: {}, nap: {}, end: {}}
@@ -27,6 +28,13 @@ FLOW = flow("""
       working: {do: work, retry: {attempts: 3, backoff: 10s}, on: {ok: idle}}
       idle: {on: {nap: napping, end: done}}
       napping: {after: {1h: idle}}
+      done: {final: true}
+""")
+
+NAP = flow("""
+    initial: napping
+    states:
+      napping: {after: {1h: done}}
       done: {final: true}
 """)
 
@@ -118,6 +126,16 @@ async def test_what_goes_wrong_is_logged_and_not_raised(
         told = [record for record in caplog.records if record.levelno >= logging.WARNING]
         assert [record.levelno for record in told] == list(levels)
         assert all(str(error) in record.getMessage() for record in told)
+
+
+@on_loop
+async def test_whoever_advances_an_agent_wakes_nobody() -> None:
+    noted, clock = NotedWakeups(), FakeClock()
+    async with Runner(MemoryStore(clock=clock), wakeups=noted) as runner:
+        await runner.start(NAP, id="a")
+        assert noted.taken() == [("a", clock.ms + 3_600_000)]
+        assert await advance(runner, "a") == 3_600_000
+        assert noted.taken() == []
 
 
 @on_loop
