@@ -29,6 +29,7 @@ class Library(NamedTuple):
 #: scheme -> engine
 ENGINES: Final[dict[str, Library]] = {
     "local": Library("fsm_agent.engines.local", "LocalEngine", None),
+    "temporal": Library("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
 }
 
 

@@ -14,7 +14,18 @@ from fsm_agent.errors import SettingsInvalid
 from fsm_agent.project.defaults import DEFAULT_STORE
 
 #: keys of ``[tool.fsm-agent]``
-KEYS: Final = ("modules", "store", "namespaces", "sealed", "retention", "model", "mcp", "environment", "limits")
+KEYS: Final = (
+    "modules",
+    "store",
+    "namespaces",
+    "sealed",
+    "retention",
+    "engine",
+    "model",
+    "mcp",
+    "environment",
+    "limits",
+)
 
 _SETTINGS: Final = "pyproject.toml"
 
@@ -34,6 +45,8 @@ class Project(NamedTuple):
     #: whether nothing is stored in clear text
     sealed: bool = False
     retention: Mapping[str, Any] = NOTHING
+    #: the URL of the engine that carries wake-ups
+    engine: str | None = None
     #: the model to ask if nothing else says which
     model: str | None = None
     #: MCP servers by name
@@ -95,6 +108,7 @@ def _read_project(folder: str) -> Project:
         namespaces={pattern: _anchored(url, folder) for pattern, url in section.get("namespaces", {}).items()},
         sealed=section.get("sealed", False),
         retention=section.get("retention", {}),
+        engine=section.get("engine"),
         model=section.get("model"),
         mcp=section.get("mcp", {}),
         environment=tuple(section.get("environment", ())),
@@ -180,6 +194,7 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "store": _must_be(str, f'store must be a URL, such as "{DEFAULT_STORE}"'),
     "namespaces": _problem_of_namespaces,
     "sealed": _must_be(bool, "sealed must be true or false"),
+    "engine": _must_be(str, 'engine must be a URL, such as "temporal://127.0.0.1:7233"'),
     "model": _must_be(str, 'model must be the name of a model, such as "openai-chat:gpt-4.1"'),
     "mcp": _problem_of_servers,
     "retention": _problem_of_retention,

@@ -32,12 +32,15 @@ class Settings:
         by: str | None = None,
         modules: tuple[str, ...] = (),
         model: str | None = None,
+        *,
+        engine: str | None = None,
     ) -> None:
         self.given_store = store
         self.namespace = namespace
         self.given_by = by
         self.given_modules = modules
         self.given_model = model
+        self.given_engine = engine
 
     @cached_property
     def project(self) -> Project:
@@ -69,6 +72,13 @@ class Settings:
             return self.given_by or getpass.getuser()
         except (KeyError, OSError):
             return None
+
+    @property
+    def engine(self) -> str | None:
+        """The URL of the engine that carries wake-ups; without one, the bell of the store does."""
+        from fsm_agent.domain.environment import ENGINE
+
+        return self.given_engine or os.environ.get(ENGINE) or self.project.engine
 
     @property
     def keys(self) -> dict[str, bytes]:
