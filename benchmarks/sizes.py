@@ -37,6 +37,15 @@ class Sizes:
     million: int = 1_000_000
     million_due: int = 100
     million_asking: int = 100_000
+    #: agents that worker processes drive, how many processes, and how often
+    worker_agents: int = 2_000
+    worker_processes: tuple[int, ...] = (1, 2, 4)
+    worker_runs: int = 3
+    #: agents that are started while workers wait for them
+    wake_starts: int = 400
+    #: agents that somebody holds, and leases that are renewed at once
+    held: int = 50_000
+    leases: int = 1_000
 
 
 FULL = Sizes()
@@ -65,4 +74,10 @@ SMOKE = Sizes(
     million=60,
     million_due=3,
     million_asking=12,
+    worker_agents=12,
+    worker_processes=(1, 4),
+    worker_runs=1,
+    wake_starts=4,
+    held=20,
+    leases=10,
 )
