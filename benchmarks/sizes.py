@@ -46,6 +46,11 @@ class Sizes:
     #: agents that somebody holds, and leases that are renewed at once
     held: int = 50_000
     leases: int = 1_000
+    #: of a simulation: processes, agents that are due at once, agents that are started, and agents with timers
+    simulated_workers: tuple[int, ...] = (1, 3, 10, 30, 100)
+    simulated_agents: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    simulated_starts: int = 1_000
+    simulated_timers: tuple[int, ...] = (1_000, 10_000, 100_000)
 
 
 FULL = Sizes()
@@ -80,4 +85,8 @@ SMOKE = Sizes(
     wake_starts=4,
     held=20,
     leases=10,
+    simulated_workers=(1, 3),
+    simulated_agents=(20, 40),
+    simulated_starts=10,
+    simulated_timers=(20, 40),
 )

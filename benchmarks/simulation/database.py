@@ -12,7 +12,7 @@ import heapq
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from benchmarks.simulation.recorder import Recorder
 from fsm_agent.domain.agent import Head, Status
@@ -79,6 +79,10 @@ class Connection(ForwardingStore):
         self._name = name
         self._process = Cores(1)
 
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        raise TypeError("a connection belongs to a database, and is made with it")
+
     async def take(
         self,
         limit: int,
@@ -97,7 +101,7 @@ class Connection(ForwardingStore):
     async def create(self, creation: Creation) -> Head:
         await self._reach(_COMMIT_S)
         head = await self._store.create(creation)
-        self._database.recorder.is_due(head)
+        self._database.recorder.created(head)
         return head
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
@@ -111,7 +115,7 @@ class Connection(ForwardingStore):
         except Conflict:
             self._database.recorder.refused += 1
             raise
-        self._database.recorder.committed(self._name, commit.head.id)
+        self._database.recorder.committed(self._name, commit.head)
         return committed
 
     async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:

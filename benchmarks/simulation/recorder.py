@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.measure import percentile
-from fsm_agent.domain.agent import Head
+from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import Claimed
 
 
@@ -21,7 +21,7 @@ class Recorder:
     due_s: dict[str, float] = field(default_factory=dict)
     #: worker -> agents that it has brought to their end
     shares: Counter[str] = field(default_factory=Counter)
-    #: the seconds from due to the first action, in order of the actions
+    #: the seconds from due, or from the beginning of the run, to the action, in order of the actions
     waits_s: list[float] = field(default_factory=list)
     #: claims that were handed out twice
     conflicts: int = 0
@@ -31,12 +31,17 @@ class Recorder:
     empty_takes: int = 0
     #: by how much an agent was due longer than one that was taken before it, at the most
     overtaken_s: float = 0.0
+    #: by how much one began after another that was due as long, at the most
+    apart_s: float = 0.0
     last_s: float = 0.0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _claims: set[Claimed] = field(default_factory=set)
     _newest_s: float = float("-inf")
+    #: since when agents are due -> when the first of them began
+    _first_s: dict[float, float] = field(default_factory=dict)
 
-    def is_due(self, head: Head) -> None:
+    def created(self, head: Head) -> None:
+        """An agent that is due at once."""
         self.due_s[head.id] = asyncio.get_running_loop().time()
 
     def taken(self, worker: str, claimed: Sequence[Claimed]) -> None:
@@ -51,9 +56,13 @@ class Recorder:
 
     def began(self, agent_id: str) -> None:
         """Its action begins."""
-        self.waits_s.append(asyncio.get_running_loop().time() - self.due_s[agent_id])
+        now_s, due_s = asyncio.get_running_loop().time(), self.due_s[agent_id]
+        self.waits_s.append(now_s - max(0.0, due_s))
+        self.apart_s = max(self.apart_s, now_s - self._first_s.setdefault(due_s, now_s))
 
-    def committed(self, worker: str, agent_id: str) -> None:
+    def committed(self, worker: str, head: Head) -> None:
+        if head.status is Status.RUNNING:
+            return
         self.shares[worker] += 1
         self.last_s = asyncio.get_running_loop().time()
         if self.shares.total() >= self.expected:
@@ -68,7 +77,7 @@ class Outcome:
     agents: int
     #: agents that nobody had driven to their end when it was over
     left: int
-    #: from the first agent that was due to the last that ended
+    #: until the last agent had ended
     seconds: float
     conflicts: int
     refused: int
@@ -78,6 +87,7 @@ class Outcome:
     wait_p99_ms: float
     wait_most_ms: float
     overtaken_ms: float
+    apart_ms: float
     #: of the agents, by the worker that had the fewest and by the one that had the most
     smallest_share: float
     largest_share: float
@@ -95,7 +105,7 @@ def outcome_of(recorder: Recorder, workers: Sequence[str], agents: int) -> Outco
         workers=len(workers),
         agents=agents,
         left=agents - ended,
-        seconds=recorder.last_s - min(0.0, *recorder.due_s.values()) if recorder.due_s else 0.0,
+        seconds=recorder.last_s,
         conflicts=recorder.conflicts,
         refused=recorder.refused,
         takes=recorder.takes,
@@ -104,6 +114,7 @@ def outcome_of(recorder: Recorder, workers: Sequence[str], agents: int) -> Outco
         wait_p99_ms=percentile(waits_ms, 99),
         wait_most_ms=max(waits_ms),
         overtaken_ms=recorder.overtaken_s * 1e3,
+        apart_ms=recorder.apart_s * 1e3,
         smallest_share=min(shares),
         largest_share=max(shares),
     )

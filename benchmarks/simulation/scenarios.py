@@ -1,5 +1,5 @@
-"""What happens to the workers of a simulation: many agents that are due at once, or agents that come one after another
-while many others wait.
+"""What happens to the workers of a simulation: many agents are due at once, others are started one after another, and
+timers of many run out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from fsm_agent.stores.memory.store import MemoryStore
 ACTION_S: Final = 0.005
 #: store's time at the beginning of a run
 _EPOCH_MS: Final = 1_800_000_000_000
-_DAY_MS: Final = 86_400_000
 #: agents that are due since the same millisecond
 _EQUALLY_DUE: Final = 10
 _PATIENCE_S: Final = 3_600.0
@@ -33,7 +32,7 @@ FLOW: Final = Workflow(
     events={"go": {}, "next": {}},
     initial="idle",
     states=[
-        State("idle", on={"go": "working"}, after={"30d": "over"}),
+        State("idle", on={"go": "working"}, after={"30d": "working"}),
         State("working", do="work", on={"next": "resting"}),
         State("resting", after={"30d": "over"}),
         State("over", final=True),
@@ -53,6 +52,8 @@ class Setting:
     at_once: int = 100
     lost: float = 0.0
     patience_s: float = _PATIENCE_S
+    #: agents that wait while others are started
+    others: int = 10_000
     store: Callable[..., MemoryStore] = MemoryStore
 
 
@@ -61,10 +62,15 @@ def backlog(setting: Setting) -> Outcome:
     return in_virtual_time(lambda: _backlog(setting), seed=setting.seed)
 
 
-def stream(setting: Setting, *, starts: int, starts_s: float) -> Outcome:
-    """``agents`` wait for a timer that is far; meanwhile another process starts ``starts`` agents, so many a second at
-    random moments, which the workers drive."""
-    return in_virtual_time(lambda: _stream(setting, starts, starts_s), seed=setting.seed)
+def starts(setting: Setting, *, starts_s: float) -> Outcome:
+    """Another process starts the agents, so many a second at random moments, and rings; others wait for a timer that is
+    far."""
+    return in_virtual_time(lambda: _starts(setting, starts_s), seed=setting.seed)
+
+
+def timers(setting: Setting, *, within_s: float) -> Outcome:
+    """The agents have a timer each, which runs out at a random moment; nobody rings for that."""
+    return in_virtual_time(lambda: _timers(setting, within_s), seed=setting.seed)
 
 
 class World:
@@ -127,23 +133,37 @@ async def _backlog(setting: Setting) -> Outcome:
     return world.outcome(setting.agents)
 
 
-async def _stream(setting: Setting, starts: int, starts_s: float) -> Outcome:
-    world = World(setting, expected=starts)
+async def _starts(setting: Setting, starts_s: float) -> Outcome:
+    world = World(setting, expected=setting.agents)
     export = await world.model(is_due=False)
-    for agent_id in _ids(setting.agents):
-        await world.database.store.create(Creation(export.head._replace(id=agent_id, lease=None), export.steps))
-    starting = asyncio.create_task(_start(world, starts, starts_s))
+    for agent_id in _ids(setting.others):
+        await world.database.store.create(Creation(export.head._replace(id=agent_id), export.steps))
+    starting = asyncio.create_task(_start(world, setting.agents, starts_s))
     await world.drive()
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
-    return world.outcome(starts)
+    return world.outcome(setting.agents)
 
 
-async def _start(world: World, starts: int, starts_s: float) -> None:
+async def _start(world: World, agents: int, starts_s: float) -> None:
     async with world.runner("starter") as runner, asyncio.TaskGroup() as group:
-        for number in range(starts):
+        for number in range(agents):
             await asyncio.sleep(random.expovariate(starts_s))
             group.create_task(runner.start(FLOW, "go", id=f"started-{number:07}", drive=False))
+
+
+async def _timers(setting: Setting, within_s: float) -> Outcome:
+    world = World(setting, expected=setting.agents)
+    export = await world.model(is_due=False)
+    now_ms = await world.database.store.now()
+    for agent_id in _ids(setting.agents):
+        due_ms = random.randrange(round(within_s * 1000))  # noqa: S311 - the seed decides
+        timers = tuple(timer._replace(due_ms=now_ms + due_ms) for timer in export.head.timers)
+        head = export.head._replace(id=agent_id, timers=timers)
+        await world.database.store.create(Creation(head, export.steps))
+        world.recorder.due_s[agent_id] = due_ms / 1000
+    await world.drive()
+    return world.outcome(setting.agents)
 
 
 def _ids(count: int) -> Iterator[str]:
