@@ -48,7 +48,8 @@ class Settings:
 
     @property
     def store(self) -> str:
-        return self.given_store or self.project.store or DEFAULT_STORE
+        """Raises ``SettingsInvalid`` if the project has rules for namespaces, and none fits this one."""
+        return self.given_store or self.project.store_of(self.namespace) or DEFAULT_STORE
 
     @property
     def is_lasting(self) -> bool:

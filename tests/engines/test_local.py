@@ -32,6 +32,7 @@ class TestLocalEngine(EngineContract):
 @on_loop
 async def test_a_caller_in_another_thread_wakes_the_worker_of_this_loop() -> None:
     gate, stopped = Gate(), asyncio.Event()
+    asyncio.get_running_loop().set_debug(enabled=True)  # it tells of calls that are not safe between threads
     engine, store = open_engine("local://shop"), MemoryStore()
     async with Runner(store, actions=[gate.as_action()]) as runner:
         serving = asyncio.create_task(serve_engine(engine, runner, at_once=1, stopped=stopped, drain_s=9))
