@@ -38,10 +38,6 @@ LARGER: Final = 1.3
 
 #: KB at most of an agent that waits; memory and Redis keep everything in RAM, ready to be read.
 WAITING_KB: Final[Mapping[str, float]] = {"SQLite": 0.85}
-<<<<<<< HEAD
-#: who is due, beside many that are held against none: their index does not grow with those
-DUE_BESIDE_HELD: Final[Mapping[str, float]] = {"PostgreSQL": 2}
-=======
 
 #: At least so many times the agents a second of a worker that looks and claims one by one, and so many agents a second,
 #: of one process.
@@ -55,4 +51,3 @@ WORKER_WAKE_P50_MS: Final = 50
 WORKER_WAKE_P99_MS: Final = 250
 #: What finding who is due takes at most, where others are held, against where none are.
 AMONG_HELD: Final = 2
->>>>>>> scale

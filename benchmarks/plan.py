@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from benchmarks import crowds, due_cost, http_requests, instructions, large, processes, proofs, steps, turns
+from benchmarks import crowds, http_requests, instructions, large, processes, proofs, steps, turns
 from benchmarks.measure import Row
 from benchmarks.place import Place
 from benchmarks.places import Places
@@ -44,7 +44,7 @@ def all_groups(places: Places, sizes: Sizes) -> list[Group]:
         (
             "PostgreSQL",
             "Raw: one prepared statement with the `UPDATE` and the `INSERT` by `psycopg`, fsync on.",
-            [*_durable(places.postgres, sizes), _at(places.postgres, sizes, "held agents", due_cost.due_beside_held)],
+            _durable(places.postgres, sizes),
         ),
         ("Redis", "Raw: one `EVALSHA` with the compare-and-set, `HSET` and `RPUSH` by `redis`, same policy.", redis),
         (

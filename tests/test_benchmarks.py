@@ -92,7 +92,7 @@ def test_the_quick_rows_are_those_of_a_step_and_of_a_process(places: Places) -> 
 
 def test_every_bar_belongs_to_a_place(places: Places) -> None:
     names = {place.name for place in places.durable}
-    for bar in (bars.ONE_AGENT, bars.MANY_AGENTS, bars.WAKE, bars.FRESH_PROCESS, bars.WAITING_KB, bars.DUE_BESIDE_HELD):
+    for bar in (bars.ONE_AGENT, bars.MANY_AGENTS, bars.WAKE, bars.FRESH_PROCESS, bars.WAITING_KB):
         assert bar.keys() <= names
 
 
