@@ -30,8 +30,6 @@ class Sizes:
     #: a conversation on a server, where a peer that rewrites it would fill the memory
     peer_messages: int = 1_000
     peer_crowd: int = 2_000
-    #: agents under a lease, beside some that are due
-    held: int = 50_000
     large_states: int = 1_000
     #: agents that ask something, and requests of each kind in a run
     asking: int = 1_000
@@ -75,7 +73,6 @@ SMOKE = Sizes(
     peer_steps=4,
     peer_messages=12,
     peer_crowd=8,
-    held=30,
     large_states=40,
     asking=16,
     requests=8,
