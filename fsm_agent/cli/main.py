@@ -49,7 +49,7 @@ COMMANDS: Final = {
         "send": Entry("commands.drive:send", "Send an event to an agent, and drive it on."),
         "resume": Entry("commands.drive:resume", "Go on with agents that were interrupted or are due."),
         "serve": Entry("commands.serve:serve", "Serve the inbox, the page and the HTTP API."),
-        "worker": Entry("commands.drive:worker", "Drive whatever is due, until stopped."),
+        "worker": Entry("commands.worker:worker", "Drive whatever is due, until stopped."),
     },
     "Look": {
         "list": Entry("commands.lists:list_command", "List agents."),

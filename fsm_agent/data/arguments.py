@@ -49,6 +49,13 @@ def strings(name: str, given: Iterable[str]) -> tuple[str, ...]:
     return texts
 
 
+def positive_ms(name: str, seconds: object) -> int:
+    """Seconds, whole or not, as milliseconds; raises ``ArgumentInvalid`` unless they are at least one."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds < 1e9:
+        raise ArgumentInvalid.of_type(name, "a positive number of seconds", seconds)
+    return round(seconds * 1_000)
+
+
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise ArgumentInvalid.of_type(name, "a string", value)

@@ -2,9 +2,8 @@
 
 from typing import Final, NamedTuple
 
-#: How long a lease lasts unless it is renewed, and how often it is.
+#: how long a lease lasts unless it is renewed, where nobody says otherwise
 LEASE_MS: Final = 15_000
-RENEW_MS: Final = 5_000
 
 
 class Holder(NamedTuple):
@@ -40,6 +39,11 @@ class Claimed(NamedTuple):
 
     agent_id: str
     epoch: int
+
+
+def renewal_ms(lease_ms: int) -> int:
+    """How often a lease is renewed: so often that two renewals may fail."""
+    return lease_ms // 3
 
 
 def lease_runs(lease: Lease | None, now_ms: int) -> bool:

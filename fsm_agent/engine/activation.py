@@ -31,6 +31,7 @@ from fsm_agent.engine.commands import (
     Doubtful,
     Emitted,
     Failed,
+    LeftToOthers,
     Load,
     LogRefusal,
     Missing,
@@ -160,10 +161,8 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, ou
             yield from _ended(driver, aggregate, reply, data, outputs)
         case Failed():
             yield from _failed(driver, aggregate, reply, outputs)
-        case Missing():
-            yield from write(
-                driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", reply.message))
-            )
+        case Missing(message):
+            yield from _missing(driver, aggregate, message)
         case Doubtful():
             unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
             yield from write(driver, aggregate, with_usage(park(aggregate, unclear, reply.problem), outputs))
@@ -171,6 +170,17 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, ou
             yield from _paused(aggregate, until_ms)
         case Overdue():
             return
+
+
+def _missing(driver: Driver, aggregate: Aggregate, message: str) -> Flow:
+    """Park the agent, or leave it to others who may have its action, and note that."""
+    if driver.parks_missing:
+        yield from write(driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", message)))
+        return
+    head = aggregate.head
+    problem = Problem("ActionMissing", f"no worker has action {aggregate.program.state(head.state).do!r}")
+    yield RecordAttempt(head.id, head.epoch, head.attempts, head.retry_ms, problem=problem)
+    raise LeftToOthers(message)
 
 
 def _paused(aggregate: Aggregate, until_ms: int) -> Flow:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Aggregate:
     """One agent between two steps. ``now_ms`` is the latest time that the engine knows."""
 
-    __slots__ = ("data_bytes", "folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
+    __slots__ = ("data_bytes", "folded", "head", "is_idle", "lease", "missing", "now_ms", "program", "queue")
 
     def __init__(self, program: Program, head: Head, folded: Folded, now_ms: int, queue: Iterable[Queued] = ()) -> None:
         self.program = program
@@ -37,6 +37,8 @@ class Aggregate:
         self.data_bytes = UNWEIGHED
         #: nothing is to be done here before some time has passed
         self.is_idle = False
+        #: why its action cannot be called here, where that is left to others
+        self.missing: str | None = None
 
     def draft(self) -> Data:
         return self.program.data_type(self.folded.values)

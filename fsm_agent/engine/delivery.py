@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fsm_agent.domain.agent import ENDED, Delivery, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.step import Event, KeyOutcome, Wanted
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
@@ -18,7 +19,7 @@ from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.commands import Command, Enqueue, Interrupt, IsAlive, RecordAttempt
 from fsm_agent.engine.conflicts import MissedSteps, annotated, missed_steps, reconciled
-from fsm_agent.engine.drive import addressed, decide_queued, drive, fire, is_stranded
+from fsm_agent.engine.drive import addressed, advance, decide_queued, drive, fire, is_stranded, release
 from fsm_agent.engine.problem_reports import problem_of
 from fsm_agent.engine.steps import cancel, park, take
 from fsm_agent.engine.timers import due_timer
@@ -52,6 +53,14 @@ class Delivered(NamedTuple):
     aggregate: Aggregate
     delivery: Delivery | None
     is_current: bool = True
+
+
+class Turn(NamedTuple):
+    """What a process has done with an agent that it had taken."""
+
+    delivered: Delivered
+    #: the driving has changed nothing, though the agent was due; its lease is kept
+    is_vain: bool = False
 
 
 def send(driver: Driver, agent_id: str, event: Event | Answer, *, expect_version: int | None = None) -> Flow:
@@ -257,3 +266,19 @@ def _resume(driver: Driver, agent_id: str) -> Flow:
         return Delivered(aggregate, None)
     yield from claim(driver, aggregate)
     return Delivered(aggregate, None, (yield from drive(driver, aggregate)))
+
+
+def go_on(driver: Driver, claimed: Claimed) -> Flow:
+    """Go on with an agent that this process has taken. Returns a ``Turn``. Does nothing if somebody else has taken the
+    agent over meanwhile."""
+    aggregate, _ = yield from open_agent(driver, claimed.agent_id)
+    before = aggregate.head
+    if before.epoch != claimed.epoch or before.lease is None:
+        return Turn(Delivered(aggregate, None))
+    aggregate.lease = before.lease
+    yield Interrupt(claimed.agent_id, claimed.epoch)  # what goes on here under a lease that ran out
+    is_ours: bool = yield from advance(driver, aggregate)
+    is_vain = is_ours and aggregate.missing is None and aggregate.head == before
+    if is_ours and not is_vain:
+        yield from release(aggregate)
+    return Turn(Delivered(aggregate, None, is_ours), is_vain)

@@ -19,6 +19,7 @@ from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import (
     CancelChildren,
     Command,
+    LeftToOthers,
     NotifyParent,
     ReadHead,
     ReadHistory,
@@ -47,19 +48,35 @@ _NOTIFY_AGAIN_MS: Final = 2_000
 
 
 def drive(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
-    """Go on as far as it goes. False if somebody else took the agent over; then ``aggregate`` is stale."""
+    """Go on as far as it goes, and release the lease. False if somebody else took the agent over; then ``aggregate`` is
+    stale."""
+    is_ours: bool = yield from advance(driver, aggregate)
+    if is_ours:
+        yield from release(aggregate)
+    return is_ours
+
+
+def advance(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
+    """Go on as far as it goes. False if somebody else took the agent over; then ``aggregate`` is stale. If the agent is
+    left to others, ``aggregate.missing`` says why."""
     try:
         if aggregate.head.parent is not None:
             yield from _leave_if_orphaned(driver, aggregate, aggregate.head.parent)
         while (turn := _next_turn(driver, aggregate)) is not None:
             yield from turn
             yield from take_fast_path(driver, aggregate)
-        if aggregate.lease is not None:
-            yield Release(aggregate.head.id, aggregate.head.epoch)
-            aggregate.lease = None
+    except LeftToOthers as missing:
+        aggregate.missing = str(missing)
     except (Superseded, Conflict):
         return False
     return True
+
+
+def release(aggregate: Aggregate) -> Flow:
+    """Release the lease, if one is held."""
+    if aggregate.lease is not None:
+        yield Release(aggregate.head.id, aggregate.head.epoch)
+        aggregate.lease = None
 
 
 def _next_turn(driver: Driver, aggregate: Aggregate) -> Flow | None:

@@ -9,7 +9,7 @@ from fsm_agent.data.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.domain.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.domain.effect import Settlement
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Holder, Lease, lease_runs
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease, lease_runs, renewal_ms
 from fsm_agent.domain.record import Commit, Committed, Record, Snapshot
 from fsm_agent.domain.step import EMPTY_DELTA, Event, KeyOutcome
 from fsm_agent.domain.tuples import from_fields
@@ -40,6 +40,10 @@ class Driver(NamedTuple):
     stays: bool = True
     #: whether parents must be told of children who end; one who looks after its children itself sees it
     notifies_parents: bool = True
+    #: whether an agent is parked whose action is missing here, or left to others who may have it
+    parks_missing: bool = True
+    #: how long its leases last unless they are renewed
+    lease_ms: int = LEASE_MS
 
 
 def open_agent(
@@ -128,12 +132,13 @@ def _folding(aggregate: Aggregate, head: Head) -> tuple[Head, Snapshot | None]:
 
 
 def new_lease(driver: Driver, aggregate: Aggregate) -> Lease:
-    return Lease(driver.holder, aggregate.now_ms + LEASE_MS)
+    return Lease(driver.holder, aggregate.now_ms + driver.lease_ms)
 
 
 def _kept_lease(driver: Driver, aggregate: Aggregate) -> Lease:
     """The lease to go on with: the same one, while less than a renewal's time of it has passed."""
-    if aggregate.lease is not None and aggregate.lease.until_ms - aggregate.now_ms > LEASE_MS - RENEW_MS:
+    least_ms = driver.lease_ms - renewal_ms(driver.lease_ms)
+    if aggregate.lease is not None and aggregate.lease.until_ms - aggregate.now_ms > least_ms:
         return aggregate.lease
     return new_lease(driver, aggregate)
 

@@ -74,6 +74,9 @@ FsmAgentError
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
+├── EngineError                an engine could not wake anybody, or could not serve; no agent is lost by it
+│   ├── EngineUrlInvalid       unknown scheme, missing library
+│   └── EngineUnavailable      it cannot be reached
 ├── MachineInvalid             a machine of XState that no workflow can be made of, or the reverse
 ├── SettingsInvalid            what a project says of itself in its pyproject.toml
 └── RenderFailed               a picture could not be made
@@ -127,6 +130,7 @@ from fsm_agent.errors.base import (
     SettingsInvalid,
     WorkflowInvalid,
 )
+from fsm_agent.errors.engines import EngineError, EngineUnavailable, EngineUrlInvalid
 from fsm_agent.errors.events import (
     AnswerUnclear,
     DataInvalid,
@@ -192,6 +196,9 @@ __all__ = [
     "EffectMismatch",
     "EffectNotOpen",
     "EffectUnclear",
+    "EngineError",
+    "EngineUnavailable",
+    "EngineUrlInvalid",
     "ExpressionFailed",
     "FsmAgentError",
     "GuardsRefused",

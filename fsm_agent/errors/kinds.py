@@ -19,6 +19,7 @@ from fsm_agent.errors.base import (
     SettingsInvalid,
     WorkflowInvalid,
 )
+from fsm_agent.errors.engines import EngineUnavailable, EngineUrlInvalid
 from fsm_agent.errors.events import (
     AnswerUnclear,
     DataInvalid,
@@ -85,6 +86,9 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     StoreUrlInvalid: ErrorKind.INVALID,
     KeyInvalid: ErrorKind.INVALID,
     KeyMissing: ErrorKind.INVALID,
+    # what an engine did, or was given
+    EngineUnavailable: ErrorKind.UNAVAILABLE,
+    EngineUrlInvalid: ErrorKind.INVALID,
 }
 
 

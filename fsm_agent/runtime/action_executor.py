@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -16,63 +15,33 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.worker_threads import waiting_on
 from fsm_agent.concurrency.cancellation import Watched
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Lease
+from fsm_agent.domain.lease import LEASE_MS, Claimed, Lease, renewal_ms
 from fsm_agent.engine.commands import Act, Acted, Missing, Overdue, Superseded
 from fsm_agent.errors import ActionError, StoreError
 from fsm_agent.runtime.attempt import OutOfTime, attempt, failure_of, refuse_undeclared_writes, returned_from
+from fsm_agent.runtime.execution import Execution
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
 
 
-@dataclass(slots=True)
-class _Execution:
-    """One agent that this process drives now."""
-
-    head: Head
-    task: asyncio.Task[Any]
-    #: how many cancellations the task already had
-    cancelling: int
-    is_interrupted: bool = False
-    #: set at the end, if somebody waits for it
-    ended: asyncio.Event | None = None
-
-    def interrupt(self) -> None:
-        """Cancel the task, unless it is the caller. An action that moves its own agent cannot be stopped in the middle
-        of that, and its result comes too late anyway."""
-        if not self.is_interrupted and self.task is not asyncio.current_task():
-            self.is_interrupted = True
-            self.task.cancel()
-
-    def ending(self) -> asyncio.Event:
-        """Set when the execution ends."""
-        self.ended = self.ended or asyncio.Event()
-        return self.ended
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the present task runs this execution. When a coroutine is closed, no task runs it."""
-        try:
-            return asyncio.current_task() is self.task
-        except RuntimeError:
-            return False
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether somebody else has cancelled the task, even if the cancellation takes effect only now."""
-        count = self.task.cancelling()
-        return count > self.cancelling + 1 if self.is_interrupted else count > 0
-
-
 class ActionExecutor:
     """Runs actions and waits; each is one execution. Renews the leases of all executions, and stops them on request."""
 
-    def __init__(self, store: Store, actions: Actions, surroundings: Surroundings | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        actions: Actions,
+        surroundings: Surroundings | None = None,
+        *,
+        lease_ms: int = LEASE_MS,
+    ) -> None:
         self._store = store
         self._ledger: Ledger = store
         self._actions = actions
-        self._executions: dict[str, _Execution] = {}
+        self._executions: dict[str, Execution] = {}
+        self._lease_ms = lease_ms
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
         self._is_draining = False
@@ -127,7 +96,7 @@ class ActionExecutor:
             effects.close()
             self._end(execution)
 
-    async def _watched(self, work: Watched, execution: _Execution, do: str) -> Any:
+    async def _watched(self, work: Watched, execution: Execution, do: str) -> Any:
         """The result of an action that waits. If the action cancels its own task or ends the process, the attempt
         fails, since each other attempt would do the same."""
         cause: BaseException | None = None  # it knows the place of the failure
@@ -152,7 +121,7 @@ class ActionExecutor:
                 await self._taken_back(work, execution)
         raise RuntimeError(f"action {do!r} cancelled its own task") from cause
 
-    async def _taken_back(self, work: Watched, execution: _Execution) -> None:
+    async def _taken_back(self, work: Watched, execution: Execution) -> None:
         """Undo the cancellation of the task by its own action, but not one by somebody else."""
         await work.take_back()
         if execution.is_cancelled or execution.is_interrupted:
@@ -192,7 +161,7 @@ class ActionExecutor:
                 self._end(execution)
         return now_ms
 
-    async def _cancelled(self, execution: _Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
+    async def _cancelled(self, execution: Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
         """Raise the error for a cancelled task. The lease is released if the whole process is to stop."""
         if execution.is_cancelled:
             await self._give_up(execution.head)
@@ -201,7 +170,7 @@ class ActionExecutor:
             raise Superseded from None
         raise RuntimeError("what the action awaited was cancelled") from error
 
-    def _end(self, execution: _Execution) -> None:
+    def _end(self, execution: Execution) -> None:
         if execution.is_interrupted:
             execution.task.uncancel()
         agent_id = execution.head.id
@@ -219,7 +188,7 @@ class ActionExecutor:
             await self._give_up(head)
             raise Superseded
 
-    def _begun(self, head: Head) -> _Execution:
+    def _begun(self, head: Head) -> Execution:
         """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here."""
         executions, agent_id = self._executions, head.id
         known = executions.get(agent_id)
@@ -228,8 +197,8 @@ class ActionExecutor:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
         if self._beat is None:
-            self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
-        execution = executions[agent_id] = _Execution(head, task, task.cancelling())
+            self._beat = self._next_beat(task.get_loop())
+        execution = executions[agent_id] = Execution(head, task, task.cancelling())
         return execution
 
     async def _give_up(self, head: Head) -> None:
@@ -251,11 +220,14 @@ class ActionExecutor:
         ) is not None and execution.task is not asyncio.current_task():
             await execution.ending().wait()
 
+    def _next_beat(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
+        return loop.call_later(renewal_ms(self._lease_ms) / 1000, self._renew_soon)
+
     def _renew_soon(self) -> None:
         self._beat = None
         if self._executions:
             loop = asyncio.get_running_loop()
-            self._beat = loop.call_later(RENEW_MS / 1000, self._renew_soon)
+            self._beat = self._next_beat(loop)
             task = loop.create_task(self._renew())
             self._renewals.add(task)
             task.add_done_callback(self._renewals.discard)
@@ -263,14 +235,17 @@ class ActionExecutor:
     async def _renew(self) -> None:
         """Renew all leases. If an agent has a new epoch, another process drives it, so its execution is interrupted,
         unless it has ended meanwhile."""
-        for execution in list(self._executions.values()):
-            try:
-                lease = Lease(this_process(), await self._store.now() + LEASE_MS)
-                is_ours = await self._store.renew(execution.head.id, execution.head.epoch, lease)
-                if not is_ours and self._executions.get(execution.head.id) is execution:
-                    execution.interrupt()
-            except StoreError as error:
-                logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
+        running = dict(self._executions)
+        held = [Claimed(agent_id, execution.head.epoch) for agent_id, execution in running.items()]
+        try:
+            lease = Lease(this_process(), await self._store.now() + self._lease_ms)
+            renewed = set(await self._store.renew_all(held, lease))
+        except StoreError as error:
+            logger.warning("leases could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
+            return
+        for agent_id, execution in running.items():
+            if agent_id not in renewed and self._executions.get(agent_id) is execution:
+                execution.interrupt()
 
     def drain(self) -> None:
         self._is_draining = True

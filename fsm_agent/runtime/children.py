@@ -15,19 +15,28 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fsm_agent.actions.children import ChildSpec
-from fsm_agent.domain.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
+from fsm_agent.domain.agent import CHILDREN, ENDED, Agent, Head, Parent, Status, child_id
 from fsm_agent.domain.step import Event
 from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.commands import ReadWorkflow, Superseded
 from fsm_agent.engine.transaction import Driver, Flow
-from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
+from fsm_agent.errors import (
+    ActionError,
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    FsmAgentError,
+    IllegalEvent,
+    LeaseHeld,
+    Refused,
+)
 from fsm_agent.runtime.orphans import without_orphan
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.engine.program import Program
+    from fsm_agent.runtime.programs import Programs
 
 #: limit of families in the cache
 _MOST_FAMILIES: Final = 64
@@ -42,9 +51,12 @@ class Loop(Protocol):
 
     def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver: ...
 
-    async def save_workflow(self, workflow: Workflow) -> Program: ...
+    @property
+    def programs(self) -> Programs: ...
 
     async def run(self, flow: Flow) -> Any: ...
+
+    async def call(self, flow: Flow, *, drives: bool = True, wakes: bool = True) -> Agent: ...
 
 
 class Family:
@@ -90,7 +102,7 @@ class ChildDriver:
         happens just then, the child itself finds out that nobody waits for it."""
         await self._insist(head)
         parent = Parent(head.id, head.activation, number)
-        program = await self._loop.save_workflow(spec.workflow)
+        program = await self._loop.programs.save(spec.workflow)
         first, serves = Event(spec.event, spec.payload, head.id), beginning.Serves(spec.user, parent)
         driver = self._loop.driver(stays=stays, notifies_parents=False)
         with suppress(AgentExists):
@@ -144,6 +156,16 @@ class ChildDriver:
         except Conflict:
             return False
         return True
+
+    async def drive_parent(self, parent_id: str) -> None:
+        """Drive a parent that waits for its children. If that fails here, another process does it later."""
+        try:
+            wake_ms = (await self._store.head(parent_id)).wake_ms
+            if wake_ms is not None and wake_ms <= await self._store.now():
+                await self._loop.call(delivery.resume(self._loop.driver(stays=False), parent_id), wakes=False)
+        except FsmAgentError as error:
+            facts = {"action": "parent_not_driven", "agent_id": parent_id}
+            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
     async def _is_left(self, above: Head, parent: Parent) -> bool:
         """Whether a sibling will wake the parent when it ends. The last child sees that all others have ended, since

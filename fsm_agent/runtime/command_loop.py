@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent.actions.registry import Actions
@@ -16,20 +15,21 @@ from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
 from fsm_agent.domain.agent_view import agent_view
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
-from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError, Refused
+from fsm_agent.errors import AgentNotFound, Refused
 from fsm_agent.runtime.children import ChildDriver
 from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
+from fsm_agent.runtime.programs import Programs
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
-    from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.engine.program import Program
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 logger = logging.getLogger("fsm_agent")
 
@@ -49,100 +49,53 @@ class CommandLoop:
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
         telemetry: Telemetry | None = None,
+        lease_ms: int = LEASE_MS,
+        wakeups: Wakeups | None = None,
     ) -> None:
         self._store = store
         self._actions = actions
         self._executor = executor
         self._observe = observe
-        self._data_limit = data_limit
         self._telemetry = telemetry
-        self._programs: dict[str, Program] = {}
-        self._workflows: dict[str, Workflow] = {}
-        #: hashes of definitions whose agents are driven without the class of their data
-        self._without_class: set[str] = set()
-        #: hashes of definitions that are surely stored
-        self._saved: set[str] = set()
+        self.lease_ms: Final = lease_ms
+        self.programs: Final = Programs(store, actions, data_limit)
+        self._wakeups = wakeups
         self._commits = 0
         self.children = ChildDriver(store, self)
 
-    def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver:
+    def driver(
+        self,
+        *,
+        drives: bool = True,
+        stays: bool = True,
+        notifies_parents: bool = True,
+        parks_missing: bool = True,
+    ) -> Driver:
         """The driver for this process."""
         return Driver(
-            this_process(), self._programs.__getitem__, drives=drives, stays=stays, notifies_parents=notifies_parents
+            this_process(),
+            self.programs.compiled.__getitem__,
+            drives=drives,
+            stays=stays,
+            notifies_parents=notifies_parents,
+            parks_missing=parks_missing,
+            lease_ms=self.lease_ms,
         )
 
-    def program(self, workflow: Workflow) -> Program:
-        """The program of a workflow for new agents, whether it is stored or not. Raises ``ActionError`` if the class of
-        its data cannot be found."""
-        if workflow.hash not in self._programs or workflow.hash in self._without_class:
-            self._programs[workflow.hash] = self._compile(workflow, self._model(workflow))
-            self._without_class.discard(workflow.hash)
-        return self._programs[workflow.hash]
-
-    async def save_workflow(self, workflow: Workflow) -> Program:
-        """Store a workflow, and return its program."""
-        program = self.program(workflow)
-        if workflow.hash not in self._saved:
-            await self._store.save_workflow(workflow.hash, workflow.to_json())
-            self._saved.add(workflow.hash)
-        return program
-
-    def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
-        """The program of a workflow. ``model`` is the class of its data; if that is missing, ``note`` says why."""
-        from fsm_agent.engine.program import Program, model_changed, model_rule
-
-        build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
-        if not workflow.model:
-            return build()
-        if model is not None:
-            return build(model=model_rule(model.model_validate))
-        note = note or model_changed(workflow)
-        logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
-        return build(model_note=note)
-
-    def _compile_stored(self, workflow: Workflow) -> Program:
-        """The program of existing agents. If the class of their data is missing, only the stored schema is checked."""
-        from fsm_agent.engine.program import model_missing
-
-        try:
-            return self._compile(workflow, self._model(workflow))
-        except ActionError as error:
-            self._without_class.add(workflow.hash)
-            return self._compile(workflow, None, model_missing(workflow, error))
-
-    def _model(self, workflow: Workflow) -> Any:
-        """The class of a workflow's data; ``None`` if the workflow names none, or if the class has changed since the
-        definition was stored. Raises ``ActionError``."""
-        if not workflow.model:
-            return None
-        from fsm_agent.dialect.pydantic_models import declares
-
-        try:
-            model = workflow.model_class or self._actions.model(workflow.model or "")
-        except DataModelMissing:
-            return None
-        return model if not workflow.data or declares(model, workflow.data) else None
-
-    async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
+    async def call(self, flow: Flow, *, drives: bool = True, wakes: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
-        too."""
-        agent = await self.view(await self.run_request(flow))
+        too. With ``wakes``, others are woken for an agent that is left with work."""
+        return await self.concluded(await self.run_request(flow), drives=drives, wakes=wakes)
+
+    async def concluded(self, delivered: delivery.Delivered, *, drives: bool = True, wakes: bool = True) -> Agent:
+        """The agent after a flow that delivers. See ``call``."""
+        agent = await self.view(delivered, wakes=wakes)
         if drives and agent.parent is not None and agent.status in ENDED:
-            await self._go_on_with(agent.parent.id)
+            await self.children.drive_parent(agent.parent.id)
         return agent
 
-    async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If that fails here, another process does it later."""
-        try:
-            wake_ms = (await self._store.head(parent_id)).wake_ms
-            if wake_ms is not None and wake_ms <= await self._store.now():
-                await self.call(delivery.resume(self.driver(stays=False), parent_id))
-        except FsmAgentError as error:
-            facts = {"action": "parent_not_driven", "agent_id": parent_id}
-            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
-
-    async def view(self, delivered: delivery.Delivered) -> Agent:
-        """The agent after a call."""
+    async def view(self, delivered: delivery.Delivered, *, wakes: bool = True) -> Agent:
+        """The agent after a call. With ``wakes``, others are woken for it if it is left with work."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
             await self._executor.settled(aggregate.head.id)
@@ -150,10 +103,18 @@ class CommandLoop:
         head = aggregate.head
         facts = {"action": f"agent_{head.status}", "agent_id": head.id, "workflow": head.workflow, "state": head.state}
         logger.info("agent %s", head.status, extra=facts)
+        if wakes and (head.wake_ms is not None or delivered.delivery == "queued"):
+            await self._hand_over(delivered._replace(aggregate=aggregate))
         claimed = aggregate.program.claimed(head)
         return agent_view(
             aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
         )
+
+    async def _hand_over(self, delivered: delivery.Delivered) -> None:
+        from fsm_agent.runtime.wakeups import StoreBell, hand_over
+
+        self._wakeups = self._wakeups or StoreBell(self._store)
+        await hand_over(self._wakeups, delivered)
 
     async def run_request(self, flow: Flow) -> Any:
         """Perform the flow of a caller, whose refusals are recorded."""
@@ -203,13 +164,13 @@ class CommandLoop:
             case commands.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
             case commands.ReadProgram(definition):
-                return await self._program(definition)
+                return await self.programs.read(definition)
             case commands.ReadRecord(agent_id):
                 return await self._store.load(agent_id)
             case commands.ReadWorkflow(definition):
-                return await self.workflow(definition)
+                return await self.programs.workflow(definition)
             case commands.SaveWorkflow(workflow):
-                return await self.save_workflow(workflow)
+                return await self.programs.save(workflow)
             case commands.Sleep(head, until_ms):
                 if self._observe is not None:
                     self._observe(head)
@@ -280,19 +241,6 @@ class CommandLoop:
         record = await self._store.load(agent_id, key=key)
         for queued in record.queue:
             refuse_sealed(queued.event.payload)
-        program = await self._program(record.head.definition)
+        program = await self.programs.read(record.head.definition)
         require_fit(program.workflow, record.head)
         return record
-
-    async def _program(self, definition: str) -> Program:
-        if definition not in self._programs:
-            self._programs[definition] = self._compile_stored(await self.workflow(definition))
-        return self._programs[definition]
-
-    async def workflow(self, definition: str) -> Workflow:
-        """A stored definition, which is read once."""
-        if definition not in self._workflows:
-            from fsm_agent.runtime.agent_reads import read_workflow
-
-            self._workflows[definition] = await read_workflow(self._store, definition)
-        return self._workflows[definition]

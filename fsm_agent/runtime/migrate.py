@@ -33,7 +33,7 @@ class Migrator:
         self._loop, self._store, self._workflow = loop, store, workflow
         named = [migration.upcast for migration in workflow.migrations if migration.upcast]
         upcasters = {name: workflow.upcasters.get(name) or actions.function(name) for name in named}
-        self._route = Route(loop.program(workflow), workflow.migrations, upcasters)
+        self._route = Route(loop.programs.program(workflow), workflow.migrations, upcasters)
 
     async def named(self, agent_ids: Sequence[str], request: MigrationRequest) -> MigrationPage:
         """Migrate the agents with these ids. If one is unknown or of another workflow, none is migrated."""

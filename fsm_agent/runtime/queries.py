@@ -33,7 +33,7 @@ class Queries:
     async def workflow(self, definition: str) -> Workflow:
         """A stored definition by its hash; that of an agent is ``agent.definition``. Raises ``DefinitionDamaged`` if it
         is missing or cannot be read."""
-        return await self._loop.workflow(definition)
+        return await self._loop.programs.workflow(definition)
 
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
         """The agent as it is, or as it was at an earlier version; raises ``VersionMissing``."""

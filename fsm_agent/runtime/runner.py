@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.data.arguments import check, check_optional, functions, strings
+from fsm_agent.data.arguments import check, check_optional, functions, positive_ms, strings
 from fsm_agent.domain.agent import Agent, Head
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.answers import Answer
@@ -30,7 +31,9 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.llm.script import Script
+    from fsm_agent.runtime.claims import Claims
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
 
 
 class Runner(Queries, Removal, VersionMoves):
@@ -49,15 +52,21 @@ class Runner(Queries, Removal, VersionMoves):
         executor: Executor | None = None,
         surroundings: Surroundings | None = None,
         telemetry: Telemetry | None = None,
+        lease_s: float = LEASE_MS / 1000,
+        wakeups: Wakeups | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
         ``observe`` is called with the head after each commit and before each attempt. ``executor`` runs actions and
         waits; tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
         ``telemetry`` records attempts, steps and refusals: ``fsm_agent.telemetry`` does it with OpenTelemetry.
+        ``lease_s`` says for how many seconds an agent is held; whoever works prolongs that three times as often. Where
+        actions take minutes a longer lease saves writes, and after a crash on another host it is waited for.
+        ``wakeups`` tell workers of an agent that is left to them; by default the store's bell does.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
+        lease_ms = positive_ms("lease_s", lease_s)
         self.store = store
         if not isinstance(actions, Actions):
             actions = Actions(functions("actions", actions), modules=strings("modules", modules))
@@ -68,14 +77,22 @@ class Runner(Queries, Removal, VersionMoves):
         self._telemetry = telemetry
         self._executor = traced(executor, telemetry) if executor else LazyExecutor(self._new_executor)
         self._loop = self.loop_type(
-            store, self.actions, self._executor, observe=observe, data_limit=found.data_limit, telemetry=telemetry
+            store,
+            self.actions,
+            self._executor,
+            observe=observe,
+            data_limit=found.data_limit,
+            telemetry=telemetry,
+            lease_ms=lease_ms,
+            wakeups=wakeups,
         )
         found.children = self._loop.children
 
     def _new_executor(self) -> Executor:
         from fsm_agent.runtime.action_executor import ActionExecutor
 
-        return traced(ActionExecutor(self.store, self.actions, self._surroundings), self._telemetry)
+        executor = ActionExecutor(self.store, self.actions, self._surroundings, lease_ms=self._loop.lease_ms)
+        return traced(executor, self._telemetry)
 
     async def start(
         self,
@@ -101,7 +118,7 @@ class Runner(Queries, Removal, VersionMoves):
         check(workflow=workflow)
         check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user, labels=labels)
         agent_id = new_id() if id is None else checked_id(id)
-        program = await self._loop.save_workflow(workflow)
+        program = await self._loop.programs.save(workflow)
         first = event_of(event or "created", payload, by, key)
         driver, serves = self._loop.driver(drives=drive), beginning.Serves(user, labels=dict(labels or {}))
         flow = beginning.start(driver, program, agent_id, first, data or {}, serves=serves)
@@ -165,9 +182,10 @@ class Runner(Queries, Removal, VersionMoves):
         """Drive an agent that was interrupted, is due or is retrying; an agent that waits is left as it is.
 
         With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives the agent.
+        Nobody is woken: whoever resumes an agent looks after it.
         """
         check(agent_id=agent_id)
-        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id))
+        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id), wakes=False)
 
     async def unpark(
         self,
@@ -199,6 +217,13 @@ class Runner(Queries, Removal, VersionMoves):
         else:
             flow = operator.unpark_agent(driver, agent_id, sent, retry=event is None, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
+
+    @property
+    def claims(self) -> Claims:
+        """Taking many due agents at once, and driving what was taken: what a worker does."""
+        from fsm_agent.runtime.claims import Claims
+
+        return Claims(self.store, self._loop)
 
     def drain(self) -> None:
         """Begin no action any more: an agent whose action would be next is released, and another process goes on with

@@ -1,10 +1,11 @@
-"""The worker: it claims and drives all due agents, until it is stopped.
+"""The worker: it takes and drives due agents, until it is stopped.
 
-One sweep finds due timers, queued events, ended backoffs, interrupted agents whose lease has run out, and those whose
-holder has died on this host. Many workers may share a store; the lease decides who drives. Leases that have run out are
-released even if there is nothing to drive, since an agent with a lease is neither archived nor purged.
+Due are agents with a timer that has run out, a queued event, a backoff that has ended, and those that a process has
+left behind. A worker takes as many of them at once as it has places for; what several workers take is disjoint. It
+looks again at once while there are more than it has places for, else when the store's bell rings, and from time to time
+in any case, since rings may be lost.
 
-No agent blocks the others: one that cannot be driven, or that a turn did not change, has its next turn after all
+No agent blocks the others: one that cannot be driven, or that driving does not change, has its next turn after all
 others.
 """
 
@@ -12,111 +13,88 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable
+import random
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from fsm_agent.concurrency.cancellation import is_told_to_stop
-from fsm_agent.domain.agent import Head
-from fsm_agent.domain.lease import LEASE_MS
+from fsm_agent.data.arguments import strings
+from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.text import some
-from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
-from fsm_agent.runtime.maintenance.purge import RetentionSweeper
-from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
-from fsm_agent.runtime.processes import this_host
+from fsm_agent.errors import AgentDamaged, FsmAgentError, LeaseHeld, StoreError, StoreUnavailable
+from fsm_agent.runtime.claims import Driven
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.upkeep import Upkeep
 
 logger = logging.getLogger("fsm_agent")
 
 _EVERY: Final = timedelta(seconds=1)
+#: by how much the time between two looks differs, so that workers do not all look at once
+_JITTER: Final = 0.1
+#: how long a worker waits at most after a ring, for the same reason
+_RING_JITTER_S: Final = 0.01
+#: the part of the places that may be taken while others are due: many are taken at once, not one by one
+_NEARLY_FULL: Final = 0.9
 _NOTHING_CHANGED: Final = "driving it changes nothing"
 
 
 class Worker:
-    """Sweeps one store with one runner, and drives up to ``at_once`` agents at the same time. Once an hour it looks at
-    all agents, some in each sweep, and applies ``retention``."""
+    """Drives the agents of one store with one runner, up to ``at_once`` at the same time, those of all workflows or of
+    the named ones. It looks for due agents ``every`` so often; once an hour it looks at all agents, some in each turn,
+    and applies ``retention``."""
 
     def __init__(
-        self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100, retention: Retention | None = None
+        self,
+        runner: Runner,
+        *,
+        every: timedelta = _EVERY,
+        at_once: int = 100,
+        retention: Retention | None = None,
+        workflows: Collection[str] | None = None,
     ) -> None:
+        self._store = runner.store
         self._runner = runner
-        self._every = every
-        self._free = asyncio.Semaphore(at_once)
+        self._claims = runner.claims
+        self._every_s = every.total_seconds()
         self._at_once = at_once
-        self._housekeeper = RetentionSweeper(runner.store, retention or Retention())
+        self._workflows = None if workflows is None else strings("workflows", workflows)
+        self._places = asyncio.Semaphore(at_once)
+        self._upkeep = Upkeep(runner.store, retention or Retention())
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: agent -> the task that drives it
         self._driven: dict[str, asyncio.Task[None]] = {}
-        #: agents that could not be driven, or that driving did not change
-        self._stuck: set[str] = set()
-        #: agents that the last sweep drove, with their heads before, if the sweep before it drove them too
-        self._begun: dict[str, Head | None] = {}
-        #: agent (``None``: a whole sweep) -> last reported problem, so that each is reported once
+        #: agents that could not be driven, or that driving did not change; they are held until all others had a turn
+        self._kept: dict[str, Claimed] = {}
+        #: where agents are left to others, since their actions are missing here: definition, state
+        self._without: set[tuple[str, str]] = set()
+        #: agent (``None``: all) -> last reported problem, so that each is reported once
         self._said: dict[str | None, str] = {}
         #: agents that are to be driven once more when their turn has ended
         self._nudged: set[str] = set()
-        #: store's time of the next search for leases that have run out
-        self._lapsed_ms = 0
-        self._is_stopped = False
-
-    async def sweep(self, *, but: Collection[str] = ()) -> int:
-        """Begin to drive all agents that are due now and not driven here yet; returns their number."""
-        await self._runner.store.tend()
-        moving: dict[str, Head | None] = {}
-        while not moving and (fresh := await self._fresh(but)):
-            moving, but = await self._moving(fresh), {*but, *fresh}  # other agents may wait behind stuck ones
-        self._begun = moving
-        for agent_id in self._begun:
-            self._begin(agent_id)
-        return len(self._begun)
+        self._woken = asyncio.Event()
+        #: set when nothing may begin any more
+        self._stopped = asyncio.Event()
+        self._upkeep_s = 0.0
+        self._is_full = False
 
     @property
     def at_work(self) -> int:
         """How many agents are driven here now."""
-        return len(self._driven)
+        return len(self._tasks)
 
     def nudge(self, agent_id: str) -> None:
-        """Drive an agent now, and not only at the next sweep: something has just happened to it. If it is driven here,
-        it has another turn after this one."""
-        if self._is_stopped:
+        """Drive an agent now: something has just happened to it. If it is driven here, it has another turn after this
+        one."""
+        if self._stopped.is_set():
             return
         if agent_id in self._driven:
             self._nudged.add(agent_id)
         else:
-            self._begin(agent_id)
-
-    def _begin(self, agent_id: str) -> None:
-        task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
-        task.add_done_callback(partial(self._forget, agent_id))
-
-    async def _fresh(self, but: Collection[str]) -> list[str]:
-        """Agents that are due, or were left behind on this host, and are not driven here yet."""
-        store = self._runner.store
-        now_ms = await store.now()
-        due = list(await store.due(now_ms, self._at_once + len(but)))
-        due += [head.id for head in await store.held_here(this_host()) if is_orphaned(head.lease, now_ms)]
-        return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
-
-    async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
-        """The agents of ``due`` that a turn may change. One that is due in each sweep and never changes is stuck."""
-        moving: dict[str, Head | None] = {}
-        for agent_id in due:
-            stands = await self._standing(agent_id) if agent_id in self._begun else None
-            if stands is not None and stands == self._begun[agent_id]:
-                self._stuck.add(agent_id)
-                facts = {"action": "nothing_changed", "agent_id": agent_id}
-                if self._is_news(agent_id, _NOTHING_CHANGED):
-                    logger.warning("agent %s is due, and %s", agent_id, _NOTHING_CHANGED, extra=facts)
-            else:
-                moving[agent_id] = stands
-        return moving
-
-    async def _standing(self, agent_id: str) -> Head | None:
-        """The head of an agent, without its lease."""
-        try:
-            return (await self._runner.store.head(agent_id))._replace(epoch=0, lease=None)
-        except (AgentNotFound, AgentDamaged):
-            return None
+            self._begin(agent_id, partial(self._claims.resume, agent_id))
 
     async def run_once(self) -> int:
         """Drive due agents, and those that become due meanwhile, until none is left. Returns the number of turns.
@@ -124,105 +102,184 @@ class Worker:
         An agent that cannot be driven is tried once, and stays due.
         """
         total = 0
-        self._stuck.clear()
-        self._begun.clear()
-        while begun := await self.sweep(but=self._stuck):
-            total += begun
-            await asyncio.gather(*self._driven.values())
-        given_up: set[str] = set()
-        while left := await give_up_lapsed(self._runner.store, self._at_once, but=given_up):
-            given_up.update(left)
+        await self._store.tend()
+        await self._upkeep.release_orphans()
+        try:
+            while begun := await self._take():
+                total += begun
+                await asyncio.gather(*self._tasks)
+        finally:
+            await self._give_back()
+        await self._upkeep.give_up_lapsed()
         return total
 
-    async def run(self, stopped: asyncio.Event, *, drain_s: float = 0) -> None:
-        """Sweep until ``stopped`` is set; then stop driving, after actions that work had ``drain_s`` seconds to end.
-
-        Agents that cannot be driven are tried again after all others, so that they block nobody.
-        """
+    async def run(self, stopped: asyncio.Event, *, drain_s: float = 0, cancelled: asyncio.Event | None = None) -> None:
+        """Drive until ``stopped`` is set; then begin nothing more, and let what works end for ``drain_s`` seconds, or
+        until ``cancelled`` is set. What works then is stopped, and given back to others."""
+        around = [asyncio.create_task(self._stop_at(stopped, drain_s)), asyncio.create_task(self._listen())]
         try:
             while not stopped.is_set():
-                await self._sweep_safely()
-                await _first_of(stopped, self._every)
-            await self._drain(drain_s)
+                await self._turn()
+                await self._rest()
+            await self._drain(drain_s, cancelled)
         finally:
-            self._is_stopped = True
-            for task in list(self._driven.values()):
+            self._stopped.set()
+            for task in (*around, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*self._driven.values(), return_exceptions=True)
+            await asyncio.gather(*around, *self._tasks, return_exceptions=True)
+            await self._give_back()
 
-    async def _drain(self, drain_s: float) -> None:
-        """Let actions that work end, for a while, and begin none."""
-        self._is_stopped = True
-        if not drain_s or not self._driven:
-            return
-        self._runner.drain()
-        await asyncio.wait(list(self._driven.values()), timeout=drain_s)
-        if late := sorted(self._driven):
-            facts = {"action": "agents_given_back", "agent_ids": late}
-            logger.warning("still at work, and given back: %s", some(late), extra=facts)
-
-    async def _sweep_safely(self) -> None:
-        """Sweep. A store that is away for a while or damaged agents do not stop the worker; a damaged store does."""
+    async def _turn(self) -> None:
+        """Take due agents, and from time to time do the rest. A store that is away for a while or damaged agents do not
+        stop the worker; a damaged store does."""
+        self._woken.clear()
+        now_s = asyncio.get_running_loop().time()
         try:
-            if await self.sweep(but=self._stuck) < self._at_once:
-                self._stuck.clear()
-            await self._give_up_lapsed()
-            await self._housekeeper.turn()
+            free = self._at_once - len(self._tasks)
+            self._is_full = await self._take() >= free
+            if now_s >= self._upkeep_s:
+                self._upkeep_s = now_s + self._every_s
+                if not self._is_full:
+                    await self._give_back()
+                if await self._upkeep.turn():
+                    self._woken.set()
         except (StoreUnavailable, AgentDamaged) as error:
+            self._is_full = False
             if self._is_news(None, str(error)):
                 what = "a part was left out" if isinstance(error, AgentDamaged) else "the store does not answer"
                 logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
         else:
             self._said.pop(None, None)
 
-    async def _give_up_lapsed(self) -> None:
-        """Release some leases that have run out, from time to time."""
-        now_ms = await self._runner.store.now()
-        if now_ms >= self._lapsed_ms:
-            given_up = await give_up_lapsed(self._runner.store, self._at_once, but=self._driven)
-            self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < self._at_once else 0)
+    async def _take(self) -> int:
+        """Take as many due agents as there are places, and begin to drive them; returns their number."""
+        free = self._at_once - len(self._tasks)
+        if free <= 0:
+            return 0
+        taken = await self._claims.take(free, workflows=self._workflows, without=self._without)
+        for claimed in taken:
+            self._begin(claimed.agent_id, partial(self._claims.drive, claimed), claimed)
+        return len(taken)
+
+    async def _rest(self) -> None:
+        """Wait until it is time to look again."""
+        while self._is_full and len(self._tasks) > self._at_once * _NEARLY_FULL and not self._stopped.is_set():
+            self._woken.clear()
+            await self._woken.wait()
+        if self._is_full or self._stopped.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311
+                await self._woken.wait()
+                await asyncio.sleep(random.uniform(0, _RING_JITTER_S))  # noqa: S311 - chance hides nothing here
+
+    async def _stop_at(self, stopped: asyncio.Event, drain_s: float) -> None:
+        """As soon as ``stopped`` is set, begin nothing more."""
+        await stopped.wait()
+        self._stopped.set()
+        self._woken.set()
+        if drain_s:
+            self._runner.drain()
+
+    async def _listen(self) -> None:
+        """Hear the bell. Without it the worker finds the same agents, only later."""
+        try:
+            await self._store.listen(self._woken.set)
+        except StoreError as error:
+            logger.warning("the bell of the store is not heard: %s", error, extra={"action": "bell_lost"})
+
+    async def _drain(self, drain_s: float, cancelled: asyncio.Event | None) -> None:
+        """Let actions that work end, for a while."""
+        if not drain_s or not self._tasks:
+            return
+        told = asyncio.create_task((cancelled or asyncio.Event()).wait())
+        ended = asyncio.create_task(_all_of(self._tasks))
+        await asyncio.wait((ended, told), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, told):
+            task.cancel()
+        if late := sorted(self._driven):
+            facts = {"action": "agents_given_back", "agent_ids": late}
+            logger.warning("still at work, and given back: %s", some(late), extra=facts)
+
+    async def _give_back(self) -> None:
+        """Release the agents that were kept."""
+        kept, self._kept = self._kept, {}
+        for claimed in kept.values():
+            with suppress(StoreUnavailable):  # then its lease runs out
+                await self._claims.release(claimed)
+
+    def _begin(self, agent_id: str, drive: Callable[[], Awaitable[Driven]], claimed: Claimed | None = None) -> None:
+        task = asyncio.create_task(self._drive(agent_id, drive, claimed))
+        self._tasks.add(task)
+        self._driven[agent_id] = task
+        task.add_done_callback(partial(self._forget, agent_id))
+
+    def _forget(self, agent_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._is_full:
+            self._woken.set()
+        if self._driven.get(agent_id) is not task:
+            return
+        del self._driven[agent_id]
+        if agent_id in self._nudged:
+            self._nudged.discard(agent_id)
+            if not task.cancelled():
+                self.nudge(agent_id)
+
+    async def _drive(self, agent_id: str, drive: Callable[[], Awaitable[Driven]], claimed: Claimed | None) -> None:
+        async with self._places:
+            if self._stopped.is_set():
+                self._keep(claimed)
+                return
+            try:
+                driven = await drive()
+            except LeaseHeld:
+                logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
+            except FsmAgentError as error:
+                self._keep(claimed)
+                self._tell_failure(agent_id, str(error))
+            except BaseException as error:
+                if is_told_to_stop(error):
+                    raise
+                self._keep(claimed)
+                self._tell_failure(agent_id, f"unexpected {type(error).__name__}: {error}", error)
+            else:
+                self._conclude(agent_id, driven, claimed)
+
+    def _conclude(self, agent_id: str, driven: Driven, claimed: Claimed | None) -> None:
+        facts = {"agent_id": agent_id, "workflow": driven.workflow, "state": driven.state}
+        if driven.is_vain:
+            self._keep(claimed)
+            if self._is_news(agent_id, _NOTHING_CHANGED):
+                facts["action"] = "nothing_changed"
+                logger.warning("agent %s is due, and %s", agent_id, _NOTHING_CHANGED, extra=facts)
+        elif driven.missing is not None:
+            place = (driven.definition, driven.state)
+            if place not in self._without:
+                self._without.add(place)
+                where = f"state {driven.state!r} of workflow {driven.workflow!r}"
+                why = "agents in %s are left to workers that have its action: %s"
+                logger.warning(why, where, driven.missing, extra=facts | {"action": "action_missing"})
+        else:
+            self._said.pop(agent_id, None)
+
+    def _keep(self, claimed: Claimed | None) -> None:
+        if claimed is not None:
+            self._kept[claimed.agent_id] = claimed
+
+    def _tell_failure(self, agent_id: str, why: str, error: BaseException | None = None) -> None:
+        if self._is_news(agent_id, why):
+            facts = {"action": "drive_failed", "agent_id": agent_id}
+            level = logging.WARNING if error is None else logging.ERROR
+            logger.log(level, "agent %s could not be driven: %s", agent_id, why, exc_info=error, extra=facts)
 
     def _is_news(self, agent_id: str | None, sentence: str) -> bool:
         """Whether the sentence differs from the last one about this agent, which may be tried again and again."""
         was, self._said[agent_id] = self._said.get(agent_id), sentence
         return was != sentence
 
-    def _forget(self, agent_id: str, task: asyncio.Task[None]) -> None:
-        self._driven.pop(agent_id, None)
-        if agent_id in self._nudged:
-            self._nudged.discard(agent_id)
-            if not task.cancelled():
-                self.nudge(agent_id)
 
-    async def _drive(self, agent_id: str) -> None:
-        async with self._free:
-            if self._is_stopped:
-                return
-            try:
-                await self._runner.resume(agent_id, stay=False)
-                if self._said.get(agent_id) != _NOTHING_CHANGED:
-                    self._said.pop(agent_id, None)
-            except LeaseHeld:
-                self._stuck.add(agent_id)
-                logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
-            except FsmAgentError as error:
-                self._stuck.add(agent_id)
-                if self._is_news(agent_id, str(error)):
-                    facts = {"action": "drive_failed", "agent_id": agent_id}
-                    logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
-            except BaseException as error:
-                if is_told_to_stop(error):
-                    raise
-                self._stuck.add(agent_id)
-                if self._is_news(agent_id, repr(error)):
-                    facts = {"action": "drive_failed", "agent_id": agent_id}
-                    why = f"unexpected {type(error).__name__}: {error}"
-                    logger.exception("agent %s could not be driven: %s", agent_id, why, extra=facts)
-
-
-async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:
-    try:
-        async with asyncio.timeout(every.total_seconds()):
-            await stopped.wait()
-    except TimeoutError:
-        return
+async def _all_of(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until all of the tasks have ended, which go on if this does not."""
+    if tasks:
+        await asyncio.wait(tasks)

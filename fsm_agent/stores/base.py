@@ -42,6 +42,9 @@ class Store(Leases):
     #: Whether ``record_attempt`` takes a ``problem``. A store that was written before there was one is not given any:
     #: then nobody can look up why an action is tried again.
     keeps_problems: bool = False
+    #: How many connections to a server a process opens for it at most, the one by which it listens included; ``None``
+    #: is not known, or there is no server.
+    max_connections: int | None = None
     #: Whether what agents say is sealed, so that it belongs into no log either.
     is_sealed: bool = False
 

@@ -33,6 +33,7 @@ class ForwardingStore(Store):
         self.namespace = store.namespace
         self.needs_loop = store.needs_loop
         self.keeps_problems = store.keeps_problems
+        self.max_connections = store.max_connections
 
     now = _forwarded(Store.now)
     save_workflow = _forwarded(Store.save_workflow)

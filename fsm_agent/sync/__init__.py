@@ -18,6 +18,7 @@ from fsm_agent.sync.portal import Portal, Twin, blocking_twin
 
 if TYPE_CHECKING:
     from fsm_agent.runtime.telemetry import Telemetry
+    from fsm_agent.runtime.wakeups import Wakeups
     from fsm_agent.sync.thread import Thread
 
 __all__ = ["Portal", "Runner", "Thread"]
@@ -35,9 +36,16 @@ class Runner(Twin[AsyncRunner]):
         observe: Callable[[Head], None] | None = None,
         surroundings: Surroundings | None = None,
         telemetry: Telemetry | None = None,
+        wakeups: Wakeups | None = None,
     ) -> None:
         runner = AsyncRunner(
-            store, actions=actions, modules=modules, observe=observe, surroundings=surroundings, telemetry=telemetry
+            store,
+            actions=actions,
+            modules=modules,
+            observe=observe,
+            surroundings=surroundings,
+            telemetry=telemetry,
+            wakeups=wakeups,
         )
         super().__init__(runner, Portal(needs_loop=store.needs_loop))
 

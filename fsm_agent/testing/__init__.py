@@ -1,5 +1,5 @@
-"""For tests of workflows and of stores: ``drive``, ``play``, ``tours``, ``machine``, ``FakeClock``, ``StoreContract``,
-and a pytest plugin.
+"""For tests of workflows, stores and engines: ``drive``, ``play``, ``tours``, ``machine``, ``FakeClock``,
+``StoreContract``, ``EngineContract``, and a pytest plugin.
 
 Names are imported when they are first used: pytest imports the plugin in every project where fsm-agent is installed.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fsm_agent.runtime.scripted.play import Play, play
     from fsm_agent.runtime.scripted.tours import tours
     from fsm_agent.testing.contract import DurableStoreContract, StoreContract
+    from fsm_agent.testing.engines import EngineContract, RemoteEngineContract
     from fsm_agent.testing.scripted import Drive, drive
     from fsm_agent.testing.state_machine import machine
 
@@ -25,8 +26,10 @@ _SCRIPTED: Final = "fsm_agent.runtime.scripted"
 _HOMES: Final = {
     "Drive": f"{_TESTING}.scripted",
     "DurableStoreContract": f"{_TESTING}.contract",
+    "EngineContract": f"{_TESTING}.engines",
     "FakeClock": f"{_SCRIPTED}.clock",
     "Play": f"{_SCRIPTED}.play",
+    "RemoteEngineContract": f"{_TESTING}.engines",
     "ScriptEnded": f"{_SCRIPTED}.executor",
     "StoreContract": f"{_TESTING}.contract",
     "cancels": f"{_SCRIPTED}.moves",
@@ -44,8 +47,10 @@ _HOMES: Final = {
 __all__ = [
     "Drive",
     "DurableStoreContract",
+    "EngineContract",
     "FakeClock",
     "Play",
+    "RemoteEngineContract",
     "ScriptEnded",
     "StoreContract",
     "cancels",

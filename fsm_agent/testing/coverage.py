@@ -124,7 +124,7 @@ class RecordedLoop(CommandLoop):
     async def _perform_command(self, command: OtherCommand) -> Any:
         reply = await super()._perform_command(command)
         if isinstance(command, Creation):
-            self.recorder.begin(self._store, command, self._programs)
+            self.recorder.begin(self._store, command, self.programs.compiled)
         return reply
 
     async def _commit(self, commit: Commit) -> Any:

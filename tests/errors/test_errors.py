@@ -34,6 +34,7 @@ from fsm_agent.errors import (
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
+    EngineUnavailable,
     ExpressionFailed,
     FsmAgentError,
     GuardsRefused,
@@ -195,6 +196,11 @@ SENTENCES = [
         WindowTooSmall(100, 40, 70),
         "a window of 100 tokens is too small for this conversation: its system messages take 40 and its last messages "
         "70, which stay together; raise `max_tokens`, or say less",
+    ),
+    (
+        EngineUnavailable("temporal://box:7233", "no answer within 2 s"),
+        "engine temporal://box:7233 does not answer: no answer within 2 s; agents that are due wait for the next sweep "
+        "of a worker",
     ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
     (

@@ -28,6 +28,8 @@ CLASSES: list[type[FsmAgentError]] = [getattr(errors, name) for name in errors._
         (errors.IllegalEvent, ErrorKind.CONFLICT),
         (errors.LeaseHeld, ErrorKind.CONFLICT),
         (errors.StoreUnavailable, ErrorKind.UNAVAILABLE),
+        (errors.EngineUnavailable, ErrorKind.UNAVAILABLE),
+        (errors.EngineUrlInvalid, ErrorKind.INVALID),
         (errors.AgentDamaged, ErrorKind.FAILED),
         (errors.ToolMissing, ErrorKind.FAILED),
     ],

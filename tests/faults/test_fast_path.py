@@ -106,7 +106,7 @@ class BusyRecorder(AgentRecorder):
         self.attempts: list[tuple[Any, ...]] = []
         self._perform = self._loop.perform
         self._loop.perform = self._note  # type: ignore[method-assign]
-        program: Program = self._loop.program(self.workflow)
+        program: Program = self._loop.programs.program(self.workflow)
         self.steps = Steps(program.fast_path_actions if is_steady else {})
         program.fast_path_actions = self.steps
 

@@ -45,9 +45,8 @@ Opener = Callable[[], Store]
 @pytest.fixture(params=["memory", "sqlite"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """Opens an empty store of every kind that comes with us, on a clock that stands still."""
-    monkeypatch.setattr(
-        "fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000
-    )  # what must be told at once is not found out later
+    # what must be told at once is not found out later
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.renewal_ms", lambda _: 3_600_000)
     url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'agents.db'}"
     return lambda: open_store(url, clock=FakeClock())
 

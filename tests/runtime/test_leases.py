@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections.abc import Collection
 
 import pytest
 
@@ -12,7 +13,7 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Claimed, Holder, Lease
 from fsm_agent.errors import Conflict, LeaseHeld
 from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.runtime.processes import this_process
@@ -40,16 +41,16 @@ class Renewing(MemoryStore):
 
     renewed: asyncio.Event
 
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        is_ours = await super().renew(agent_id, epoch, lease)
+    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
+        renewed = await super().renew_all(held, lease)
         self.renewed.set()
-        return is_ours
+        return renewed
 
 
 @pytest.fixture
 def renewing(monkeypatch: pytest.MonkeyPatch) -> tuple[Renewing, FakeClock]:
     """A store whose leases are renewed all the time, and its clock."""
-    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 1)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.renewal_ms", lambda _: 1)
     clock = FakeClock()
     return Renewing(clock=clock), clock
 

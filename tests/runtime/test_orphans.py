@@ -8,16 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import ENDED, Head, Status
-from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Claimed, Holder, Lease
+from fsm_agent.domain.record import Record
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.state import Duration
-from fsm_agent.errors import Conflict
+from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
@@ -72,7 +74,7 @@ async def test_a_round_ends_though_a_dead_process_holds_agents_that_have_nothing
         dead, before = dead_process(), {}
         for name in ("waits", "parked", "ended"):
             before[name] = await leave(runner.store, name, dead)
-        assert await Worker(runner).run_once() == 3
+        assert await Worker(runner).run_once() == 0
         for name, head in before.items():
             assert await runner.store.head(name) == head._replace(lease=None)
         assert await Worker(runner).run_once() == 0
@@ -125,19 +127,17 @@ async def test_so_does_a_worker_that_goes_on() -> None:
 
 @on_loop
 async def test_a_lease_that_has_run_out_is_given_up_where_the_agent_cannot_be_driven() -> None:
-    class Deaf(MemoryStore):
-        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-            if lease.holder != ELSEWHERE:
-                raise Conflict(agent_id, seen.version, None)
-            return await super().claim(agent_id, seen, lease)
+    class Unreadable(MemoryStore):
+        async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+            raise StoreUnavailable("it cannot be read")
 
     clock = FakeClock()
-    async with Runner(Deaf(clock=clock), actions=[break_]) as runner:
+    async with Runner(Unreadable(clock=clock), actions=[break_]) as runner:
         await runner.start(ALL, "fail", id="works", drive=False)
         held = await leave(runner.store, "works", ELSEWHERE)
         clock.advance(milliseconds=LEASE_MS)
-        await Worker(runner).run_once()
-        assert await runner.store.head("works") == held._replace(lease=None)
+        assert await Worker(runner).run_once() == 1
+        assert await runner.store.head("works") == held._replace(lease=None, epoch=held.epoch + 1)
 
 
 @on_loop
@@ -252,36 +252,51 @@ async def test_an_event_finds_an_agent_at_rest_whose_lease_was_left_behind_to_be
         assert (await runner.store.head("p")).lease is None
 
 
+class Eager(MemoryStore):
+    """Says for ever that the agent ``waits`` is due."""
+
+    async def take(self, limit: int, lease: Lease, **filters: Any) -> list[Claimed]:
+        head = await self.head("waits")
+        if head.lease is not None:
+            return list(await super().take(limit, lease, **filters))
+        claimed = Claimed("waits", await self.claim("waits", head, lease))
+        return [claimed, *(await super().take(limit - 1, lease, **filters) if limit > 1 else ())]
+
+
+@pytest.mark.parametrize("at_once", [1, 9])
 @on_loop
-async def test_a_sweep_that_changes_nothing_is_not_repeated_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    class Deaf(MemoryStore):
-        async def release(self, agent_id: str, epoch: int) -> None:
-            if agent_id != "waits":
-                await super().release(agent_id, epoch)
-
-    async with Runner(Deaf(clock=FakeClock()), actions=[break_]) as runner:
-        await runner.start(ALL, id="waits")
-        await leave(runner.store, "waits", dead_process())
-        with caplog.at_level(logging.WARNING, "fsm_agent"):
-            assert await Worker(runner).run_once() == 2
-        assert "agent waits is due, and driving it changes nothing" in caplog.text
-
-
-@on_loop
-async def test_one_that_never_changes_starves_nobody() -> None:
-    class Deaf(MemoryStore):
-        """Says for ever that an agent is due."""
-
-        async def due(self, now_ms: int, limit: int) -> list[str]:
-            return ["waits", *await super().due(now_ms, limit)][:limit]
-
-        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-            if agent_id == "waits":
-                raise Conflict(agent_id, seen.version, None)
-            return await super().claim(agent_id, seen, lease)
-
-    async with Runner(Deaf(clock=FakeClock()), actions=[break_]) as runner:
+async def test_one_that_never_changes_is_told_once_and_starves_nobody(
+    at_once: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Runner(Eager(clock=FakeClock()), actions=[break_]) as runner:
         await runner.start(ALL, id="waits")
         await runner.start(ALL, "fail", id="works", drive=False)
-        assert await Worker(runner, at_once=1).run_once() == 3
+        worker = Worker(runner, at_once=at_once)
+        with caplog.at_level(logging.WARNING, "fsm_agent"):
+            assert [await worker.run_once() for _ in range(2)] == [2, 1]
         assert (await runner.get("works")).status is Status.PARKED
+        assert (await runner.store.head("waits")).lease is None
+        assert [each for each in caplog.messages if "is due" in each] == [
+            "agent waits is due, and driving it changes nothing"
+        ]
+
+
+@on_loop
+async def test_one_that_never_changes_is_held_until_all_others_had_their_turn() -> None:
+    """A worker that goes on does not drive it again and again, and gives it back from time to time and at the end."""
+    taken: list[str] = []
+
+    class Counting(Eager):
+        async def take(self, limit: int, lease: Lease, **filters: Any) -> list[Claimed]:
+            claimed = await super().take(limit, lease, **filters)
+            taken.extend(agent_id for agent_id, _ in claimed)
+            if len(taken) >= 3:
+                stopped.set()
+            return claimed
+
+    stopped = asyncio.Event()
+    async with Runner(Counting(), actions=[break_]) as runner:
+        await runner.start(ALL, id="waits")
+        await Worker(runner, every=timedelta(milliseconds=1)).run(stopped)
+        assert taken == ["waits"] * 3
+        assert (await runner.store.head("waits")).lease is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.errors import Conflict, NotAddressee, StoreUnavailable
 from fsm_agent.runtime.runner import Runner
@@ -73,10 +73,10 @@ class SlowToRenew(MemoryStore):
         super().__init__()
         self.begun, self.go_on, self.b_has_had_its_turn = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
         self.begun.set()
         await self.go_on.wait()
-        return await super().renew(agent_id, epoch, lease)
+        return await super().renew_all(held, lease)
 
 
 @on_loop
@@ -107,7 +107,7 @@ async def renewing_late() -> None:
 
 
 def test_a_late_renewal_stops_nobody_whose_work_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 1)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.renewal_ms", lambda _: 1)
     renewing_late()
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
+from fsm_agent.domain.record import Record
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
@@ -108,10 +109,10 @@ async def test_a_round_ends_though_events_wait_for_an_agent_that_backs_off_or_is
 @on_loop
 async def test_a_round_ends_though_an_agent_cannot_be_driven(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(MemoryStore):
-        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        async def load(self, agent_id: str, *, key: str | None = None) -> Record:
             if agent_id == "bad":
                 raise StoreUnavailable("the disk is full")
-            return await super().claim(agent_id, seen, lease)
+            return await super().load(agent_id, key=key)
 
     runner, _ = at_work()
     runner = Runner(Broken(clock=FakeClock()), actions=runner.actions)
@@ -188,11 +189,11 @@ async def test_a_store_that_is_gone_for_a_while_stops_no_worker() -> None:
     class Flickering(MemoryStore):
         sweeps = 0
 
-        async def due(self, now_ms: int, limit: int) -> Any:
+        async def take(self, limit: int, lease: Lease, **filters: Any) -> Any:
             self.sweeps += 1
             if self.sweeps == 1:
                 raise StoreUnavailable("gone")
-            return await super().due(now_ms, limit)
+            return await super().take(limit, lease, **filters)
 
     gate, stopped = Gate(), asyncio.Event()
     async with Runner(Flickering(), actions=[gate.as_action()]) as runner:
@@ -206,13 +207,13 @@ async def test_a_store_that_is_gone_for_a_while_stops_no_worker() -> None:
 @on_loop
 async def test_an_agent_that_could_not_be_driven_is_tried_again() -> None:
     class Stumbling(MemoryStore):
-        claims = 0
+        loads = 0
 
-        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-            self.claims += 1
-            if self.claims == 1:
+        async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+            self.loads += 1
+            if self.loads == 1:
                 raise StoreUnavailable("busy")
-            return await super().claim(agent_id, seen, lease)
+            return await super().load(agent_id, key=key)
 
     gate, stopped = Gate(), asyncio.Event()
     async with Runner(Stumbling(), actions=[gate.as_action()]) as runner:

@@ -11,6 +11,7 @@ import pytest
 
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.selection import ANYBODY, Selection
@@ -37,6 +38,7 @@ from fsm_agent.testing.contract.fixtures import (
     in_loop,
     keep_definitions,
 )
+from tests.support.postgres_stores import note_plans
 from tests.support.servers.postgres import PostgresServer
 from tests.support.thread_verbs import HELLO, use_every_thread_verb
 
@@ -70,18 +72,10 @@ class TestPostgresStore(DurableStoreContract):
 
     async def _look_at_plans(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
-        plans: list[str] = []
-        async with store._pool.lent() as session:
-            for word in (
-                b"LOAD 'auto_explain'",
-                b"SET auto_explain.log_min_duration = 0",
-                b"SET auto_explain.log_level = notice",
-            ):
-                await session.run(word, {})
-            session.connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+        plans = await note_plans(store)
         await say_every_verb(store)
         assert len(plans) > 25
-        of_agents = ("waking", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey")
+        of_agents = ("due", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey")
         found_by = ("newest", "newest_by_name", "serving", "labelled", "labelled_by_name")
         asked_by = ("asking", "asking_by_name", "asked", "addressed")
         for index in (*of_agents, *found_by, *asked_by, "messages_pkey", "shared", "users_pkey"):
@@ -376,6 +370,8 @@ async def say_every_verb(store: Store) -> None:
     await store.list(status=Status.WAITING, workflow="order")
     await find_in_every_way(store)
     await store.due(0, 9)
+    await store.take(1, LEASE)
+    await store.renew_all([Claimed(ID, 2)], LEASE)
     await store.held_here("here")
     await store.lapsed(0, 9)
     await store.find_key("start")

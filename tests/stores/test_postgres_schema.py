@@ -7,21 +7,24 @@ import inspect
 import logging
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import psycopg
 import pytest
 
+from fsm_agent.domain.agent import ArmedTimer, Status
+from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Record
+from fsm_agent.domain.record import Creation, Record
 from fsm_agent.domain.step import Step
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.errors import statement_error
 from fsm_agent.stores.postgres.migrations import MIGRATIONS, UPGRADED
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.fixtures import ID, a_commit, all_of
+from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, all_of, keep_definitions
 from tests.support.findable_agents import assert_all_are_found, make_findable_agents
 from tests.support.postgres_stores import count, make, refused, with_store
 from tests.support.servers.postgres import PostgresServer
@@ -113,7 +116,16 @@ def test_a_database_of_before_there_were_threads_goes_on(postgres: PostgresServe
     with_store(url, go_on)
 
 
-#: takes a database back to where agents were found by their ids, statuses and workflows alone
+#: takes a database back to where an agent that is due at once was due since ever, whether somebody held it or not
+_BACK_TO_WAKING: Final = """
+DROP VIEW fsm_agent.backlog;
+DROP FUNCTION fsm_agent.due_now;
+DROP INDEX fsm_agent.due;
+CREATE INDEX waking ON fsm_agent.agents (namespace, wake_ms) WHERE wake_ms IS NOT NULL;
+UPDATE fsm_agent.agents SET wake_ms = 0 WHERE wake_ms = updated_ms;
+UPDATE fsm_agent.about SET version = 3
+"""
+#: and from there to where agents were found by their ids, statuses and workflows alone
 _BACK: Final = """
 DROP VIEW fsm_agent.head, fsm_agent.workflows, fsm_agent.threads, fsm_agent.users;
 DROP FUNCTION fsm_agent.upgraded;
@@ -128,6 +140,7 @@ UPDATE fsm_agent.about SET version = 2
 
 
 def go_back(postgres: PostgresServer, database: str) -> None:
+    postgres.execute(_BACK_TO_WAKING, database)
     postgres.execute(_BACK, database)
 
 
@@ -180,6 +193,78 @@ def test_a_process_of_an_earlier_version_that_has_it_open_is_refused_and_changes
 async def whole(url: str) -> tuple[Record, Sequence[Step]]:
     async with open_store(url) as store:
         return await all_of(store)
+
+
+#: agent -> what it is, and the ``wake_ms`` that is kept of it
+WAKING: Final[Mapping[str, tuple[Creation, int | None]]] = {
+    "due": (a_creation("due", status=Status.RUNNING, updated_ms=NEW_YEAR_MS + 7), NEW_YEAR_MS + 7),
+    "longer": (a_creation("longer", status=Status.RUNNING, updated_ms=NEW_YEAR_MS + 3), NEW_YEAR_MS + 3),
+    "held": (a_creation("held", status=Status.RUNNING, lease=LEASE), 0),
+    "lapsed": (a_creation("lapsed", status=Status.RUNNING, lease=Lease(LEASE.holder, NEW_YEAR_MS + 5)), 0),
+    "timer": (a_creation("timer", timers=(ArmedTimer("open", "1h", NEW_YEAR_MS + 4),)), NEW_YEAR_MS + 4),
+    "held-timer": (
+        a_creation("held-timer", lease=LEASE, timers=(ArmedTimer("open", "1h", NEW_YEAR_MS + 6),)),
+        NEW_YEAR_MS + 6,
+    ),
+    "waits": (a_creation("waits"), None),
+    "parked": (a_creation("parked", status=Status.PARKED), None),
+    "done": (a_creation("done", status=Status.DONE), None),
+}
+
+
+async def make_waking(url: str) -> None:
+    async with open_store(url) as store:
+        await keep_definitions(store)
+        for creation, _ in WAKING.values():
+            await store.create(creation)
+
+
+def test_since_when_agents_are_due_is_filled_in(postgres: PostgresServer) -> None:
+    url = postgres.make_database("ageless")
+    asyncio.run(make_waking(url))
+    postgres.execute(_BACK_TO_WAKING, "ageless")
+
+    async def look(store: Store) -> None:
+        assert await store.due(NEW_YEAR_MS + 7, 9) == ["longer", "timer", "lapsed", "due"]
+        assert (list(await store.inspect()), await store.reindex()) == ([], 0)
+
+    with_store(url, look)
+    found = dict(postgres.execute("SELECT id, wake_ms FROM fsm_agent.agents", "ageless"))
+    assert found == {name: wake_ms for name, (_, wake_ms) in WAKING.items()}
+
+
+def test_a_process_of_before_agents_were_due_since_a_time_goes_on_beside_newer_ones(postgres: PostgresServer) -> None:
+    url = postgres.make_database("beside")
+    asyncio.run(make_waking(url))
+    postgres.execute(_BACK_TO_WAKING, "beside")
+    statements = {
+        "release": "UPDATE fsm_agent.agents SET host = NULL, pid = NULL, started_ms = NULL, until_ms = NULL "
+        "WHERE id = $1 AND epoch = 1 RETURNING epoch",
+        "step": "UPDATE fsm_agent.agents SET version = 2, wake_ms = 0 WHERE id = $1 RETURNING epoch",
+        "due": "SELECT id FROM fsm_agent.agents WHERE namespace = $1 AND wake_ms <= 1767225600007 "
+        "AND (until_ms IS NULL OR until_ms <= 1767225600007) ORDER BY wake_ms LIMIT 99",
+    }
+
+    async def go_on() -> None:
+        async with open_store(url, clock=lambda: NEW_YEAR_MS + 7) as store:
+            await look(store)
+
+    async def look(store: Store) -> None:
+        assert await store.due(NEW_YEAR_MS + 7, 9) == ["longer", "timer", "lapsed", "due"]
+        for name, agent_id in (("release", "held"), ("step", "due")):
+            old.execute(f"EXECUTE \"{name}\" ('{agent_id}')".encode())
+        due = await store.due(NEW_YEAR_MS + 7, 9)
+        assert (sorted(due[:2]), due[2:]) == (["due", "held"], ["longer", "timer", "lapsed"])
+        by_old = old.execute("EXECUTE \"due\" ('default')").fetchall()
+        assert sorted(by_old) == sorted((agent_id,) for agent_id in due)
+        assert len(await store.take(9, LEASE)) == len(due)
+        assert old.execute("EXECUTE \"due\" ('default')").fetchall() == []
+        assert (list(await store.inspect()), await store.reindex()) == ([], 0)
+
+    with psycopg.connect(url, autocommit=True) as old:
+        for name, statement in statements.items():
+            old.execute(f'PREPARE "{name}" (text) AS {statement}'.encode())
+        asyncio.run(go_on())
 
 
 def test_who_is_refused_by_a_newer_version_is_told_so() -> None:

@@ -48,3 +48,18 @@ def refused(url: str, kind: type[StoreError]) -> str:
 async def count(url: str) -> int:
     async with open_store(url) as store:
         return len((await store.list()).heads)
+
+
+async def note_plans(store: PostgresStore) -> list[str]:
+    """A list that grows with the plan of each statement that ``store`` says from now on, those within functions too."""
+    plans: list[str] = []
+    async with store._pool.lent() as session:
+        for word in (
+            b"LOAD 'auto_explain'",
+            b"SET auto_explain.log_min_duration = 0",
+            b"SET auto_explain.log_level = notice",
+            b"SET auto_explain.log_nested_statements = on",
+        ):
+            await session.run(word, {})
+        session.connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+    return plans

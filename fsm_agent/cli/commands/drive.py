@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.commands import deliver
 from fsm_agent.cli.commands import run as starting
-from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, LOG_FORMAT, WORKFLOW_FILE, WholeNumber, label, text
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE, WholeNumber, label, text
 from fsm_agent.cli.input.values import any_json, json_object
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import CommandSettings
@@ -22,6 +22,8 @@ _key = click.option("--key", type=text, metavar="KEY", help="Apply once: a repea
 _expect_version = click.option(
     "--expect-version", type=WholeNumber(), metavar="N", help="Only if the agent is still as it was at version N."
 )
+
+_no_drive = click.option("--no-drive", is_flag=True, help="Leave it to workers to drive it, and wake them.")
 
 
 @click.command()
@@ -43,6 +45,7 @@ _expect_version = click.option(
     help="Give it a label by which `list` finds it; repeatable.",
 )
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
+@_no_drive
 @click.pass_obj
 def run(settings: CommandSettings, /, *, workflow: str, **order: Any) -> int:
     """Start an agent of the workflow in the file WORKFLOW, and drive it until it waits or ends.
@@ -90,6 +93,7 @@ _NEGATIVE: Final = re.compile(r"-\.?\d.*")
     "--question", type=WholeNumber(), metavar="N", help="Which question is answered: refused if another one is open."
 )
 @_expect_version
+@_no_drive
 @click.pass_obj
 def answer(settings: CommandSettings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
     """Answer the question of agent ID, and drive it on.
@@ -106,6 +110,7 @@ def answer(settings: CommandSettings, /, *, agent_id: str, value: str | None, **
 @_payload
 @_key
 @_expect_version
+@_no_drive
 @click.pass_obj
 def send(settings: CommandSettings, /, *, agent_id: str, event: str, **order: Any) -> int:
     """Send EVENT to agent ID, and drive it on."""
@@ -119,25 +124,14 @@ def resume(settings: CommandSettings, *, agent_ids: tuple[str, ...]) -> int | No
     """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
     match agent_ids:
         case ():
-            from fsm_agent.cli.commands.worker import sweep
+            from fsm_agent.cli.commands.worker import WorkerArguments, work
 
-            sweep(settings, once=True)
+            work(settings, WorkerArguments(is_once=True))
             return None
         case (only,):
             return drive(settings, lambda session: deliver.resume(session, only))
         case _:
             return drive_all(settings, deliver.resume, agent_ids)
-
-
-@click.command()
-@click.option("--once", is_flag=True, help="Stop when nothing is due.")
-@LOG_FORMAT
-@click.pass_obj
-def worker(settings: CommandSettings, *, once: bool, log_format: str) -> None:
-    """Drive whatever is due, until stopped by Ctrl-C or SIGTERM. Many workers may share a store."""
-    from fsm_agent.cli.commands.worker import sweep
-
-    sweep(settings, once=once, is_json_log=log_format == "json")
 
 
 @click.command()

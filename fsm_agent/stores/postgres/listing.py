@@ -26,15 +26,6 @@ class PostgresListing(PostgresThreads):
 
     _clock: SteadyClock
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return [told(row[0]) for row in await self._read(queries.DUE, {"now_ms": now_ms, "limit": limit})]
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        return list(self._readable(await self._read(queries.HELD, {"host": kept(host)})))
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        return list(self._readable(await self._read(queries.LAPSED, {"now_ms": now_ms, "limit": limit})))
-
     async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
         ids = selections.array(kept(agent_id) or "" for agent_id in set(agent_ids))
         return self._readable(await self._read(selections.HEADS, {"ids": ids}))

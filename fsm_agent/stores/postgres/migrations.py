@@ -227,8 +227,35 @@ CREATE VIEW fsm_agent.threads AS SELECT * FROM fsm_agent.thread_names WHERE fsm_
 CREATE VIEW fsm_agent.users AS SELECT * FROM fsm_agent.user_records WHERE fsm_agent.upgraded() WITH CHECK OPTION;
 """
 
+#: Since when an agent needs somebody, or from when on it will, is one index, in which those that are held stand behind
+#: all that are due. What processes of version 3 go on writing is right, too, and only less fair: they leave a 0 where
+#: nobody holds an agent, which then comes first. So they are not locked out.
+_NOW_MS: Final = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+_DUE_SINCE: Final = f"""
+DROP INDEX fsm_agent.waking;
+UPDATE fsm_agent.agents SET wake_ms = updated_ms WHERE wake_ms = 0 AND until_ms IS NULL;
+CREATE INDEX due ON fsm_agent.agents (namespace, greatest(wake_ms, until_ms)) WHERE wake_ms IS NOT NULL;
+ANALYZE fsm_agent.agents;
+
+-- For whoever decides how many workers there are: how many agents of a workflow are due, and for how many seconds the
+-- longest due has been. It is a function because that brings its settings, and reads in the order of the index: no
+-- estimate leads it past that. It runs as its owner, so that who may read the view need not read agents.
+CREATE FUNCTION fsm_agent.due_now() RETURNS TABLE (namespace text, workflow text, due bigint, oldest_s numeric)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+    SELECT here.namespace, waits.name, count(*), ({_NOW_MS} - min(waits.since_ms))::numeric / 1000
+    FROM (SELECT DISTINCT namespace FROM fsm_agent.definitions) AS here CROSS JOIN LATERAL (
+        SELECT name, coalesce(nullif(greatest(wake_ms, until_ms), 0), updated_ms) AS since_ms
+        FROM fsm_agent.agents
+        WHERE agents.namespace = here.namespace AND wake_ms IS NOT NULL AND greatest(wake_ms, until_ms) <= {_NOW_MS}
+        ORDER BY greatest(wake_ms, until_ms)) AS waits
+    GROUP BY here.namespace, waits.name
+$$;
+CREATE VIEW fsm_agent.backlog AS SELECT * FROM fsm_agent.due_now();
+"""
+
 #: the n-th brings a database from version n to n + 1
-MIGRATIONS: Final = (_FIRST, _THREADS_AND_USERS, _FOUND_BY)
+MIGRATIONS: Final = (_FIRST, _THREADS_AND_USERS, _FOUND_BY, _DUE_SINCE)
 
 #: The version since which steps write what agents are found by. An older database is filled in.
 INDEXED_SINCE: Final = 3

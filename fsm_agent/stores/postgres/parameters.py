@@ -28,7 +28,8 @@ _LONGEST_NAME: Final = 128
 
 def commit_values(commit: Commit) -> Values:
     head = commit.head
-    values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0") | waking(head)
+    values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0")
+    values |= waking(head, is_held=commit.lease is not None)
     values |= {"id": kept(head.id), "epoch": commit.epoch}
     if head.asked is not None and asks(head, None):
         values |= question_values(head)
@@ -58,7 +59,8 @@ def _more(commit: Commit) -> Values:
 
 def creation_values(creation: Creation) -> Values:
     head = creation.head
-    values = born_values(head, wake_ms=head.own_wake_ms, start=None)
+    wake_ms = waking(head, is_held=creation.lease is not None)["wake_ms"]
+    values = born_values(head, wake_ms=wake_ms, start=None)
     values |= {"epoch": 1, "queued": 0, "numbered": 0} | lease_values(creation.lease)
     if creation.key is not None:
         values |= {"start_key": kept(creation.key), "start_fingerprint": kept(creation.fingerprint)}
@@ -69,7 +71,9 @@ def creation_values(creation: Creation) -> Values:
 
 def adoption_values(export: AgentExport) -> Values:
     head = export.head
-    values = born_values(head, wake_ms=head.wake_ms, start=export.start) | lease_values(head.lease)
+    wakes = waking(head, is_held=head.lease is not None)
+    wake_ms = wakes["wake_if_queued" if head.queued else "wake_ms"]
+    values = born_values(head, wake_ms=wake_ms, start=export.start) | lease_values(head.lease)
     return values | {"epoch": head.epoch, "queued": head.queued, "numbered": export.numbered}
 
 
@@ -100,9 +104,14 @@ def _moving(head: Head) -> Values:
     }
 
 
-def waking(head: Head) -> Values:
-    """When an agent is due, and when if events are queued, of which only the store knows."""
-    return {"wake_ms": head.own_wake_ms, "wake_if_queued": head.wake_if_queued_ms}
+def waking(head: Head, *, is_held: bool) -> Values:
+    """When an agent is due, and when if events are queued, of which only the store knows; see ``lease_statements``."""
+    at_once_ms = 0 if is_held else head.updated_ms
+    wake_ms, if_queued_ms = head.own_wake_ms, head.wake_if_queued_ms
+    return {
+        "wake_ms": at_once_ms if wake_ms == 0 else wake_ms,
+        "wake_if_queued": at_once_ms if if_queued_ms == 0 else if_queued_ms,
+    }
 
 
 #: by what it is found that an agent does not ask

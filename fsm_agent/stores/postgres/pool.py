@@ -57,6 +57,18 @@ class Address(NamedTuple):
     def password(self) -> str | None:
         return self.told.get("password")
 
+    def options(self, patience_ms: int) -> dict[str, Any]:
+        """What libpq is told, with what notices a peer that is gone; the URL may say otherwise."""
+        defaults = {
+            "application_name": "fsm-agent",
+            "connect_timeout": _CONNECT_S,
+            "keepalives_idle": 5,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": patience_ms,
+        }
+        return {**defaults, **self.told, "client_encoding": "utf8"}
+
 
 def address_of(rest: str) -> Address:
     """The address in the part of a URL after ``postgresql://``."""
@@ -104,6 +116,7 @@ class Pool:
     def __init__(self, address: Address, *, patience_ms: int) -> None:
         self._address = address
         self._patience_ms = patience_ms
+        self._options = address.options(patience_ms)
         self._idle: list[Session] = []
         self._lent: set[Session] = set()
         self._free = asyncio.Semaphore(address.pool_size)
@@ -189,7 +202,7 @@ class Pool:
     async def _connect(self) -> Session:
         try:
             # What psycopg has prepared, it drops after a rollback, and everything of ours with it.
-            connection = await psycopg.AsyncConnection.connect(**self._told(), autocommit=True, prepare_threshold=None)
+            connection = await psycopg.AsyncConnection.connect(**self._options, autocommit=True, prepare_threshold=None)
             session = Session(connection)
             self._set_alarm(session)
             self._lent.add(session)
@@ -234,18 +247,6 @@ class Pool:
         until_s = [session.until_s for session in waiting if not session.is_hung_up]
         if until_s:
             self._alarm = loop.call_at(min(until_s), self._look_after_overdue, loop)
-
-    def _told(self) -> dict[str, Any]:
-        """What libpq is told, with what notices a peer that is gone; the URL may say otherwise."""
-        defaults = {
-            "application_name": "fsm-agent",
-            "connect_timeout": _CONNECT_S,
-            "keepalives_idle": 5,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            "tcp_user_timeout": self._patience_ms,
-        }
-        return {**defaults, **self._address.told, "client_encoding": "utf8"}
 
 
 class _Loan:

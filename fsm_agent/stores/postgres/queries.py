@@ -102,19 +102,6 @@ SELECT definition FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND
 FIND_KEY: Final = b"""
 SELECT id, start_fingerprint FROM fsm_agent.agents AS head WHERE namespace = %(namespace)s AND start_key = %(key)s
 """
-DUE: Final = b"""
-SELECT id FROM fsm_agent.agents AS head
-WHERE namespace = %(namespace)s AND wake_ms <= %(now_ms)s::bigint
-    AND (until_ms IS NULL OR until_ms <= %(now_ms)s::bigint)
-ORDER BY wake_ms LIMIT %(limit)s::bigint
-"""
-HELD: Final = f"{SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.host = %(host)s".encode()
-#: in the order of the index of those that are held, which are few: no other index, of all agents, would do as well
-LAPSED: Final = f"""
-{SELECT_HEAD}
-WHERE head.namespace = %(namespace)s AND head.host >= '' AND head.until_ms <= %(now_ms)s::bigint
-ORDER BY head.host LIMIT %(limit)s::bigint
-""".encode()
 NOW: Final = b"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 

@@ -20,13 +20,13 @@ from fsm_agent.stores.postgres import index_statements, thread_statements
 
 #: Statuses in which the queue is no news.
 _HELD_UP: Final = f"({codec.status_number(Status.RUNNING)}, {codec.status_number(Status.PARKED)})"
-_ONE: Final = "namespace = %(namespace)s AND id = %(id)s"
+ONE: Final = "namespace = %(namespace)s AND id = %(id)s"
 #: The compare-and-set on all that was seen.
-_SEEN: Final = """version = %(seen_version)s::bigint AND epoch = %(seen_epoch)s::bigint
+SEEN: Final = """version = %(seen_version)s::bigint AND epoch = %(seen_epoch)s::bigint
     AND host IS NOT DISTINCT FROM %(seen_host)s AND pid IS NOT DISTINCT FROM %(seen_pid)s::bigint
     AND started_ms IS NOT DISTINCT FROM %(seen_started_ms)s::bigint
     AND until_ms IS NOT DISTINCT FROM %(seen_until_ms)s::bigint"""
-_LEASE: Final = """host = %(host)s, pid = %(pid)s::bigint, started_ms = %(started_ms)s::bigint,
+LEASE: Final = """host = %(host)s, pid = %(pid)s::bigint, started_ms = %(started_ms)s::bigint,
     until_ms = %(until_ms)s::bigint"""
 _KEY_IS_FREE: Final = """NOT EXISTS (
     SELECT FROM fsm_agent.keys WHERE keys.agent = head.agent AND keys.key = %(key)s)"""
@@ -51,21 +51,12 @@ MAKE_HEAD: Final = """
         %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s, %(asked_due)s::bigint, %(asked_to)s
     FROM pinned RETURNING agent, created_ms, name"""
 
-CLAIM: Final = f"""
-UPDATE fsm_agent.agents AS head SET epoch = epoch + 1, {_LEASE} WHERE {_ONE} AND {_SEEN} RETURNING epoch
-""".encode()
-RENEW: Final = f"""
-UPDATE fsm_agent.agents AS head SET {_LEASE}
-WHERE {_ONE} AND epoch = %(epoch)s::bigint AND host IS NOT NULL RETURNING epoch
-""".encode()
-RELEASE: Final = f"""
-UPDATE fsm_agent.agents AS head SET host = NULL, pid = NULL, started_ms = NULL, until_ms = NULL
-WHERE {_ONE} AND epoch = %(epoch)s::bigint RETURNING epoch
-""".encode()
+#: What a head says of when it is due; whether somebody holds it, only the row tells.
+_WAKES: Final = "(CASE WHEN queued > 0 THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END)"
 RECORD_ATTEMPT: Final = f"""
-UPDATE fsm_agent.agents AS head
-SET cold = %(cold)s, wake_ms = CASE WHEN queued > 0 THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END
-WHERE {_ONE} AND version = %(version)s::bigint AND epoch = %(epoch)s::bigint RETURNING epoch
+UPDATE fsm_agent.agents AS head SET cold = %(cold)s,
+    wake_ms = CASE WHEN {_WAKES} = 0 AND until_ms IS NULL THEN updated_ms ELSE {_WAKES} END
+WHERE {ONE} AND version = %(version)s::bigint AND epoch = %(epoch)s::bigint RETURNING epoch
 """.encode()
 
 _KEEP_SNAPSHOT: Final = """
@@ -74,7 +65,7 @@ _KEEP_SNAPSHOT: Final = """
         data = excluded.data"""
 SHORTEN: Final = f"""
 WITH moved AS (
-    UPDATE fsm_agent.agents AS head SET epoch = epoch + 1 WHERE {_ONE} AND {_SEEN} RETURNING agent
+    UPDATE fsm_agent.agents AS head SET epoch = epoch + 1 WHERE {ONE} AND {SEEN} RETURNING agent
 ), forgotten AS (
     DELETE FROM fsm_agent.history USING moved
     WHERE history.agent = moved.agent AND history.version <= %(version)s::bigint RETURNING history.version
@@ -99,7 +90,7 @@ _GONE: Final = ", ".join(
 #: Of an agent, or for one who takes its place; an event that came in the meantime would be lost.
 DELETE: Final = f"""
 WITH moved AS (
-    DELETE FROM fsm_agent.agents AS head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
+    DELETE FROM fsm_agent.agents AS head WHERE {ONE} AND {SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
 ), {_GONE}, {thread_statements.GONE}
 SELECT agent FROM moved
 """.encode()
@@ -153,7 +144,7 @@ def commit_statement(shape: CommitShape) -> bytes:
         parts.append(thread_statements.KNOWN)
     if shape.settles:
         parts += [f"standing AS MATERIALIZED ({_LOCK_HEAD} WHERE {stands} FOR NO KEY UPDATE)", _settled(shape)]
-        stands = f"{_ONE} AND head.agent IN (SELECT agent FROM settled)"
+        stands = f"{ONE} AND head.agent IN (SELECT agent FROM settled)"
     parts += [_moved(shape, stands), f"step AS ({insert_step('0', 'moved')})"]
     if shape.has_key:
         parts.append(f"used AS ({_USE_KEY})")
@@ -188,7 +179,7 @@ _DECIDE: Final = """
 
 def _standing(shape: CommitShape) -> str:
     """What must be true of the head for the step to be taken."""
-    conditions = [_ONE, "head.version = %(version)s::bigint - 1"]
+    conditions = [ONE, "head.version = %(version)s::bigint - 1"]
     if shape.is_fenced:
         conditions.append("head.epoch = %(epoch)s::bigint")
     if not shape.addresses:
@@ -219,7 +210,7 @@ def _moved(shape: CommitShape, stands: str) -> str:
     changes = [
         "state = %(state)s, status = %(status)s::smallint, version = %(version)s::bigint",
         "updated_ms = %(updated_ms)s::bigint, cold = %(cold)s",
-        _LEASE,
+        LEASE,
         index_statements.ASKED if shape.asks else index_statements.NOT_ASKED,
         f"""wake_ms = CASE WHEN queued > {1 if shape.dequeues else 0}
         THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END""",
@@ -262,7 +253,7 @@ def create_statement(steps: int, *, addresses: bool, has_labels: bool) -> bytes:
 @cache
 def enqueue_statement(*, has_version: bool, has_key: bool) -> bytes:
     """One more event. Returns how many there are, or nothing."""
-    conditions = [_ONE]
+    conditions = [ONE]
     if has_version:
         conditions.append("head.version = %(version)s::bigint")
     if has_key:
@@ -273,7 +264,7 @@ def enqueue_statement(*, has_version: bool, has_key: bool) -> bytes:
     return f"""
 WITH moved AS (
     UPDATE fsm_agent.agents AS head SET queued = queued + 1, numbered = numbered + 1,
-        wake_ms = CASE WHEN status IN {_HELD_UP} THEN wake_ms ELSE 0 END
+        wake_ms = CASE WHEN status IN {_HELD_UP} THEN wake_ms WHEN until_ms IS NULL THEN updated_ms ELSE 0 END
     WHERE {" AND ".join(conditions)} RETURNING agent, version, numbered, queued
 ), kept AS (
     INSERT INTO fsm_agent.queue (agent, number, version, key, event)

@@ -14,7 +14,6 @@ from psycopg.errors import UniqueViolation
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
@@ -23,8 +22,9 @@ from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
 from fsm_agent.stores.postgres import defects, effect_statements, index, queries, statements
 from fsm_agent.stores.postgres import parameters as values_of
+from fsm_agent.stores.postgres.bell import Bell, channel_of
 from fsm_agent.stores.postgres.connection import Row
-from fsm_agent.stores.postgres.listing import PostgresListing
+from fsm_agent.stores.postgres.leases import PostgresLeases
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, effects_of, part_of, record_of, steps_of
 from fsm_agent.stores.postgres.text_escape import kept, told
@@ -32,7 +32,7 @@ from fsm_agent.stores.postgres.transfer import Adoption, adopt
 from fsm_agent.stores.refusals import moved_on
 
 
-class PostgresStore(PostgresListing):
+class PostgresStore(PostgresLeases):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
 
     keeps_problems = True
@@ -50,6 +50,8 @@ class PostgresStore(PostgresListing):
         self._server_clock = ServerClock(self._ask_time) if clock is None else None
         self._clock = SteadyClock(self._server_clock.read if self._server_clock else clock)
         self._pool = Pool(address, patience_ms=patience_ms)
+        self._bell = Bell(address, channel_of(namespace), patience_ms=patience_ms)
+        self.max_connections = address.pool_size + 1
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -118,17 +120,6 @@ class PostgresStore(PostgresListing):
             await self._refuse(agent_id, version)
         return int(moved[0][0])
 
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        row = values_of.seen_values(seen) | values_of.lease_values(lease) | {"id": kept(agent_id)}
-        return int((await self._unmoved(statements.CLAIM, agent_id, seen, row))[0])
-
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        row = values_of.lease_values(lease) | {"id": kept(agent_id), "epoch": epoch}
-        return await self._is_done(statements.RENEW, row)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        await self._is_done(statements.RELEASE, {"id": kept(agent_id), "epoch": epoch})
-
     async def record_attempt(
         self,
         agent_id: str,
@@ -144,7 +135,9 @@ class PostgresStore(PostgresListing):
             if head.epoch != epoch:
                 raise moved_on(agent_id, head.version, head.version)
             tried = head.tried(attempts, retry_ms, children, problem)
-            row = {"id": kept(agent_id), "version": head.version, "epoch": epoch} | values_of.waking(tried)
+            row = {"id": kept(agent_id), "version": head.version, "epoch": epoch} | values_of.waking(
+                tried, is_held=True
+            )
             if await self._write(statements.RECORD_ATTEMPT, row | {"cold": codec.moving_row(tried).cold}):
                 return
 
@@ -223,37 +216,12 @@ class PostgresStore(PostgresListing):
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _one(self, query: bytes, agent_id: str, row: Mapping[str, Any] | None = None) -> Row:
-        """The row of an agent."""
-        found = await self._read(query, {"id": kept(agent_id), **(row or {})})
-        if not found:
-            raise AgentNotFound(agent_id, self.namespace)
-        return found[0]
-
     async def _swap(self, statement: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
         """Like ``_write``; a key that somebody used in the meantime finds nothing, too."""
         try:
             return await self._write(statement, row)
         except UniqueViolation:
             return ()
-
-    async def _unmoved(self, statement: bytes, agent_id: str, seen: Head, row: Mapping[str, Any]) -> Row:
-        """The row of a compare-and-set on all that was seen."""
-        moved = await self._write(statement, row)
-        if not moved:
-            await self._refuse(agent_id, seen.version)
-        return moved[0]
-
-    async def _is_done(self, statement: bytes, row: Mapping[str, Any]) -> bool:
-        """Whether a statement found the agent as it should be; raises if there is no such agent."""
-        if await self._write(statement, row):
-            return True
-        await self._one(queries.STANDING, told(row["id"]))
-        return False
-
-    async def _refuse(self, agent_id: str, expected: int | None) -> NoReturn:
-        version, _ = await self._one(queries.STANDING, agent_id)
-        raise moved_on(agent_id, version if expected is None else expected, version)
 
     async def _refuse_step(self, commit: Commit) -> NoReturn:
         head, stands_on = commit.head, commit.head.version - 1

@@ -1,0 +1,67 @@
+"""An engine is chosen by its URL; its module, and the library behind it, are imported only then."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, NamedTuple, Protocol
+
+from fsm_agent.data.arguments import check
+from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.engines.base import Engine
+from fsm_agent.errors import EngineUrlInvalid
+from fsm_agent.stores.urls import check_namespace, without_password
+
+
+class FromUrl(Protocol):
+    """A class of engines."""
+
+    def from_url(self, url: str, *, namespace: str) -> Engine: ...
+
+
+class Library(NamedTuple):
+    """A class of engines by name, and the extra that installs its library (``None``: it comes with fsm-agent)."""
+
+    module: str
+    engine: str
+    extra: str | None
+
+
+#: scheme -> engine
+ENGINES: Final[dict[str, Library]] = {
+    "celery+redis": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
+    "celery+rediss": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
+    "local": Library("fsm_agent.engines.local", "LocalEngine", None),
+    "temporal": Library("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
+}
+
+
+def open_engine(url: str, *, namespace: str = "default") -> Engine:
+    """The engine at ``url``, for the agents of a namespace. It is not connected yet.
+
+    Raises ``EngineUrlInvalid`` for an unknown scheme or a library that is not installed, and ``StoreUrlInvalid`` for an
+    odd namespace.
+    """
+    check(url=url, namespace=namespace)
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in ENGINES:
+        known = [f"{each}://" for each in ENGINES]
+        near = did_you_mean(f"{url.partition(':')[0]}://", known)
+        raise EngineUrlInvalid(
+            f"engine URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}"
+        )
+    check_namespace(namespace)
+    return _engine_class(scheme).from_url(url, namespace=namespace)
+
+
+def _engine_class(scheme: str) -> FromUrl:
+    library = ENGINES[scheme]
+    try:
+        module = import_module(library.module)
+    except ImportError as error:
+        if library.extra is None:
+            raise
+        raise EngineUrlInvalid(
+            f"a {scheme}:// engine needs a library that is not installed: pip install 'fsm-agent[{library.extra}]'"
+        ) from error
+    engine: FromUrl = getattr(module, library.engine)
+    return engine

@@ -1,0 +1,59 @@
+"""What workers do for a store besides driving agents, a little at a time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fsm_agent.domain.lease import LEASE_MS
+from fsm_agent.domain.retention import Retention
+from fsm_agent.runtime.maintenance.purge import RetentionSweeper
+from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
+from fsm_agent.runtime.processes import this_host
+from fsm_agent.stores.base import Store
+
+#: how many leases are released at once
+_PAGE: Final = 100
+#: Orphans are looked for in every fifth turn, since all agents that are held on this host are read for it.
+_ORPHANS_EVERY: Final = 5
+
+
+class Upkeep:
+    """Releases leases whose holders have died, moves agents between tiers, applies the retention."""
+
+    def __init__(self, store: Store, retention: Retention) -> None:
+        self._store = store
+        self._sweeper = RetentionSweeper(store, retention)
+        self._turns = 0
+        #: store's time of the next search for leases that have run out
+        self._lapsed_ms = 0
+
+    async def turn(self) -> bool:
+        """Do a little of everything; returns whether agents were released, so that somebody may take them."""
+        await self._store.tend()
+        is_turn = self._turns % _ORPHANS_EVERY == 0
+        self._turns += 1
+        released = await self.release_orphans() if is_turn else 0
+        await self._give_up_some()
+        await self._sweeper.turn()
+        return released > 0
+
+    async def release_orphans(self) -> int:
+        """Release what processes of this host held that have died; returns how many agents those were."""
+        now_ms = await self._store.now()
+        held = await self._store.held_here(this_host())
+        orphans = [head for head in held if is_orphaned(head.lease, now_ms)]
+        for head in orphans:
+            await self._store.release(head.id, head.epoch)
+        return len(orphans)
+
+    async def give_up_lapsed(self) -> None:
+        """Release all leases that have run out, on any host, whether there is something to do or not."""
+        given_up: set[str] = set()
+        while left := await give_up_lapsed(self._store, _PAGE, but=given_up):
+            given_up.update(left)
+
+    async def _give_up_some(self) -> None:
+        now_ms = await self._store.now()
+        if now_ms >= self._lapsed_ms:
+            given_up = await give_up_lapsed(self._store, _PAGE)
+            self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < _PAGE else 0)
