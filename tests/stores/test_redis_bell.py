@@ -87,6 +87,24 @@ def test_who_listens_is_called_again_whenever_the_connection_was_lost(
     with_store(redis_url, use)
 
 
+def test_who_listens_no_more_takes_nobody_along(redis_url: str, redis_server: RedisServer) -> None:
+    async def use(store: Store) -> None:
+        async with listening(store) as ear:
+            await ear.next()
+            async with listening(store) as other:
+                await other.next()
+                assert not ear.heard.is_set()
+            await store.ring()
+            await ear.next()
+            assert not other.heard.is_set()
+            assert listeners(redis_server) == 1
+        await until(lambda: listeners(redis_server) == 0)
+        async with listening(store) as ear:
+            await ear.next()
+
+    with_store(redis_url, use)
+
+
 def test_a_server_that_was_started_again_is_listened_to_again(
     mortal: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,14 +240,16 @@ def test_a_store_has_three_connections_at_the_most(redis_url: str, redis_server:
 
     async def use(store: Store) -> None:
         await until(lambda: connections() == 0)
-        async with listening(store) as ear:
+        async with listening(store) as ear, listening(store) as other:
             await ear.next()
+            await other.next()
             await keep_definitions(store)
             names = [f"agent-{number}" for number in range(50)]
             await asyncio.gather(*(store.create(a_creation(name)) for name in names))
             await asyncio.gather(*(store.load(name) for name in names))
             await store.ring()
             await ear.next()
-            assert connections() == 3
+            await other.next()
+            assert connections() == store.max_connections == 3
 
     with_store(redis_url, use)
