@@ -59,7 +59,12 @@ class Place:
             process.wait()
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        ours = {"STORE": self.store, "BROKER": self.broker, "NAMESPACE": self.namespace, "FOLDER": str(self.folder)}
+        ours = {
+            "STORE": self.store,
+            "ENGINE": f"celery+{self.broker}",
+            "NAMESPACE": self.namespace,
+            "FOLDER": str(self.folder),
+        }
         return {**os.environ, "PYTHONPATH": str(ROOT), **ours, **more}
 
     @property
