@@ -31,6 +31,7 @@ ENGINES: Final[dict[str, Library]] = {
     "celery+redis": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
     "celery+rediss": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
     "local": Library("fsm_agent.engines.local", "LocalEngine", None),
+    "temporal": Library("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
 }
 
 
