@@ -52,6 +52,8 @@ PROCESSES = {
     "test_imports.py",
     "test_llm_mcp.py",
     "test_sqlite_processes.py",
+    "test_temporal.py",
+    "test_temporal_processes.py",
     "test_terminal.py",
     "test_walks.py",
 }

@@ -25,8 +25,8 @@ class Leases(Listing):
     @abstractmethod
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         """Ids of agents that need somebody now: nobody holds them, or the lease ran out by ``now_ms``, and
-        ``head.wake_ms <= now_ms``. The longest due first: since their lease ran out, or since ``head.due_since_ms``,
-        whichever is later. What this costs does not depend on how many agents are held."""
+        ``head.wake_ms <= now_ms``. The longest due first: since ``head.due_since_ms``; with a lease, since that ran out
+        or since ``head.wake_ms``, whichever is later. What this costs does not depend on how many are held."""
 
     async def take(
         self,
@@ -39,7 +39,8 @@ class Leases(Listing):
         """Claim the longest due agents, at most ``limit``, and raise the epoch of each. Callers at the same time get
         different agents, and none of them is refused. ``workflows`` are the names of the workflows whose agents are
         taken; ``None`` is all. ``without`` has pairs (definition hash, state): agents that stand there are left to
-        others. A head that cannot be read may be taken, too. A store without it claims one by one."""
+        others, and so is what stands in for one that is kept elsewhere, whose version is below 0. A head that cannot be
+        read may be taken, too. A store without it claims one by one."""
         return await _take(self, limit, lease, workflows, without)
 
     @abstractmethod
@@ -57,7 +58,7 @@ class Leases(Listing):
     async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
         """Prolong the leases of several agents; returns the ids of those that are still held under their epoch. The
         others stay as they are. A store without it prolongs one by one."""
-        return [each.agent_id for each in held if await self.renew(each.agent_id, each.epoch, lease)]
+        return [each.agent_id for each in held if await _renewed(self, each, lease)]
 
     @abstractmethod
     async def release(self, agent_id: str, epoch: int) -> None:
@@ -109,6 +110,13 @@ async def _take(
     return claimed
 
 
+async def _renewed(store: Leases, held: Claimed, lease: Lease) -> bool:
+    try:
+        return await store.renew(held.agent_id, held.epoch, lease)
+    except AgentNotFound:
+        return False
+
+
 async def _wanted(
     store: Leases,
     agent_id: str,
@@ -121,7 +129,8 @@ async def _wanted(
         head = await store.head(agent_id)
     except (AgentNotFound, AgentDamaged):
         return None
-    is_wanted = (workflows is None or head.workflow in workflows) and (head.definition, head.state) not in without
+    is_left_out = head.version < 0 or (head.definition, head.state) in without
+    is_wanted = not is_left_out and (workflows is None or head.workflow in workflows)
     return head if is_wanted and not lease_runs(head.lease, now_ms) else None
 
 

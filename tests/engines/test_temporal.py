@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -123,7 +124,9 @@ async def test_the_environment_says_where_temporal_is_if_the_url_does_not(
 
 
 @on_loop
-async def test_an_outage_interrupts_no_action(temporal: TemporalServer) -> None:
+async def test_an_outage_interrupts_no_action_and_is_told_once(
+    temporal: TemporalServer, caplog: pytest.LogCaptureFixture
+) -> None:
     async with served(temporal, "outage") as bench:
         bench.gate.clear()
         await bench.start("a")
@@ -136,6 +139,9 @@ async def test_an_outage_interrupts_no_action(temporal: TemporalServer) -> None:
         await bench.until_resting("a")
         assert bench.begun == ["a"]
         assert (await bench.store.head("a")).attempts == 0
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line for line in told if not line.startswith("agents that are due cannot be told to temporal://")] == []
+    assert len(told) <= 1
 
 
 @asynccontextmanager

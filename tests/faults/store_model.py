@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -298,14 +298,25 @@ class Space:
         refuse({UserConflict: self.is_stale(user)})
         self.users[user.name] = user
 
-    def due(self, now_ms: int) -> dict[str, tuple[int, int]]:
-        """Who needs somebody: from when on he did, and since when nobody holds him besides."""
-        free = (agent.now for agent in self.agents.values() if not _is_leased(agent.head, now_ms))
-        waking = {head.id: (head.wake_ms, head.lease) for head in free if head.wake_ms is not None}
+    def due(self, now_ms: int) -> dict[str, int]:
+        """Who needs somebody, and since when."""
+        free = [agent.now for agent in self.agents.values() if not _is_leased(agent.head, now_ms)]
         return {
-            agent: (wake_ms, max(wake_ms, lease.until_ms) if lease else wake_ms)
-            for agent, (wake_ms, lease) in waking.items()
-            if wake_ms <= now_ms
+            head.id: max(head.wake_ms, head.lease.until_ms) if head.lease else head.wake_ms or head.updated_ms
+            for head in free
+            if head.wake_ms is not None and head.wake_ms <= now_ms
+        }
+
+    def takeable(
+        self, now_ms: int, workflows: Collection[str] | None, without: Collection[tuple[str, str]]
+    ) -> dict[str, int]:
+        """Those of them whom a worker wants, and since when they are due."""
+        heads = {agent_id: self.agents[agent_id].head for agent_id in self.due(now_ms)}
+        return {
+            agent_id: since_ms
+            for agent_id, since_ms in self.due(now_ms).items()
+            if (workflows is None or heads[agent_id].workflow in workflows)
+            and (heads[agent_id].definition, heads[agent_id].state) not in without
         }
 
     def _is_open(self, agent: Agent, key: str) -> bool:

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from fsm_agent.data.delta import Folded
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.effect import EffectEntry, EffectMode, Settlement
-from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.lease import Claimed, Holder, Lease
 from fsm_agent.domain.message import Message, Role, own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
@@ -393,8 +393,35 @@ class StoreMachine(RuleBasedStateMachine):
         expected = self.models[space].due(now_ms)
         found = list(self.loop.run(self.stores[space].due(now_ms, limit)))
         assert len(found) == len(set(found)) == min(limit, len(expected))
-        orders = [{agent: times[which] for agent, times in expected.items()} for which in (0, 1)]
-        assert any([since[agent] for agent in found] == sorted(since.values())[: len(found)] for since in orders)
+        assert [expected[agent] for agent in found] == sorted(expected.values())[: len(found)]
+
+    @rule(
+        space=SPACES,
+        limit=st.integers(1, 3),
+        lease=LEASES,
+        workflows=st.sampled_from([None, None, ("order",), ("refund", "order"), ()]),
+        without=st.sampled_from([(), (), [(ORDER.hash, "open")], [(REFUND.hash, "open"), (ORDER.hash, "closed")]]),
+    )
+    def take(self, space: int, limit: int, lease: Lease, workflows: Any, without: Any) -> None:
+        """Of those who are due since the same time, any."""
+        model, store = self.models[space], self.stores[space]
+        expected = model.takeable(self.loop.run(store.now()), workflows, without)
+        found = list(self.loop.run(store.take(limit, lease, workflows=workflows, without=without)))
+        since = sorted(expected[agent] for agent, _ in found)
+        assert since == sorted(expected.values())[:limit]
+        for agent, epoch in found:
+            self.touched = (space, agent)
+            assert epoch == model.claim(model.agents[agent].now, lease)
+            self.loop.run(self._compare(store, model.agents[agent]))
+
+    @rule(space=SPACES, agents=st.dictionaries(IDS, NEAR, max_size=3), lease=LEASES)
+    def renew_all(self, space: int, agents: dict[str, int], lease: Lease) -> None:
+        model, store = self.models[space], self.stores[space]
+        held = [Claimed(agent, self.head_of(space, agent).epoch + near) for agent, near in agents.items()]
+        expected = [agent for agent, epoch in held if agent in model.agents and model.renew(agent, epoch, lease)]
+        assert sorted(self.loop.run(store.renew_all(held, lease))) == sorted(expected)
+        for agent in agents.keys() & model.agents.keys():
+            self.loop.run(self._compare(store, model.agents[agent]))
 
     @rule(space=SPACES, status=st.none() | st.sampled_from(Status), refunds=st.booleans(), limit=st.integers(1, 4))
     def list_and_hold(self, space: int, status: Status | None, refunds: bool, limit: int) -> None:

@@ -229,7 +229,7 @@ async def test_what_does_not_add_up_with_its_history_is_named(sound: tuple[Path,
 async def test_an_agent_that_no_worker_finds_is_named(sound: tuple[Path, FakeClock], tmp_path: Path) -> None:
     shutil.copy(sound[0], tmp_path / "agents.db")
     async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
-        store._db.execute("UPDATE heads SET wake_ms = NULL WHERE id = 'good'")
+        store._db.execute("UPDATE heads SET due_since_ms = NULL WHERE id = 'good'")
         assert {(each.agent, each.place) for each in await defects_of(store)} == {
             (GOOD, "heads"),
             (GOOD, "due agents"),
@@ -396,7 +396,7 @@ def test_a_damaged_definition_is_told_once_with_all_agents_that_it_concerns(shop
 
 #: what is changed in the rows of one agent, and how that is told
 WORDS = [
-    ("heads SET wake_ms = 5", "by its wake_ms it is due at 1970-01-01T00:00:00.005+00:00, by its head at 20"),
+    ("heads SET due_since_ms = 5", "by its due_since_ms it is due at 1970-01-01T00:00:00.005+00:00, by its head at 20"),
     ("heads SET status = 77", "its status is 77, and there are those from 1 to 6"),
     ("steps SET kind = 15 WHERE version = 2", "the kind of version 2 is 15, which no step has"),
     (
@@ -463,7 +463,10 @@ MENDED: Final = {
         "INSERT INTO labels VALUES ('', x'3d61', x'31', 'nobody', 1)",
         "it stands there, and there is no such agent",
     ),
-    "heads: another due time": ("UPDATE heads SET wake_ms = 5 WHERE id = 'bad'", "by its wake_ms it is due at 1970"),
+    "heads: another due time": (
+        "UPDATE heads SET due_since_ms = 5 WHERE id = 'bad'",
+        "by its due_since_ms it is due at 1970",
+    ),
 }
 
 
@@ -539,7 +542,7 @@ def test_the_command_mends_indexes_and_says_for_how_many_agents(shop: Shop) -> N
     db = apsw.Connection("fsm-agent.db")
     db.execute("DELETE FROM questions WHERE id = 'two'")
     db.close()
-    assert [finding[:2] for finding in findings_of(shop, "heads SET wake_ms = 5 WHERE id = 'one'")] == [
+    assert [finding[:2] for finding in findings_of(shop, "heads SET due_since_ms = 5 WHERE id = 'one'")] == [
         ("one", "heads"),
         ("two", "questions"),
     ]

@@ -361,7 +361,7 @@ def test_a_tiered_store_archives_others_past_one_that_is_damaged(
 
     async def spoil(store: TieredStore) -> None:
         await sqlite("DELETE FROM queue WHERE agent = BAD")(store._warm)
-        await sqlite("UPDATE heads SET queued = 0, wake_ms = NULL WHERE id = 'bad'")(store._warm)
+        await sqlite("UPDATE heads SET queued = 0, due_since_ms = NULL WHERE id = 'bad'")(store._warm)
         await PARTS["sqlite: a kind that is none"][1](store._warm)
 
     with_damage(url, spoil, look)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin
 from fsm_agent.domain.selection import ANYBODY
@@ -23,7 +23,7 @@ from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite import reindex
 from fsm_agent.stores.sqlite.errors import store_error
-from fsm_agent.stores.sqlite.migrations import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.migrations import APPLICATION_ID, INDEXED, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
 from fsm_agent.testing.contract.questions import asked_by, asking
@@ -59,6 +59,18 @@ UNINDEXED = (
     f"DELETE {_OF_AGENT}",
     "INSERT INTO agents (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold) "
     "VALUES (9, 1, '', 'new', 0, 'open', 2, 1, 0, '[]')",
+)
+#: The same of the last version that kept when an agent is due without saying since when.
+WAKING = (
+    "SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms FROM heads",
+    "INSERT INTO steps SELECT NULL, agent, 42, last_step, 2, 'ping', '', '', 0, '', 0, '', '', '', '', '' "
+    "FROM heads WHERE id = 'long' AND wake_ms IS NULL",
+    "UPDATE heads SET state = 'open', version = 42, epoch = 1, wake_ms = 0, host = NULL WHERE id = 'long'",
+    "UPDATE heads SET cold = '[]', wake_ms = 0 WHERE id = 'long'",
+    "UPDATE heads SET queued = 1, numbered = 1, wake_ms = 0 WHERE id = 'long'",
+    "SELECT id FROM heads WHERE namespace = '' AND wake_ms <= 1 ORDER BY wake_ms",
+    "INSERT INTO heads (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold, wake_ms) "
+    "VALUES (9, 1, '', 'new', 0, 'open', 2, 1, 0, '[]', 0)",
 )
 #: What it wrote that is no agent's.
 SHARED = (
@@ -155,6 +167,46 @@ def test_a_process_that_knows_the_earlier_schema_and_is_still_there_writes_nothi
     earlier.close()
 
 
+def test_a_process_that_knows_no_time_since_when_an_agent_is_due_is_told_of_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "agents.db"
+    earlier = earlier_file(path, INDEXED)
+    for statement in WAKING:
+        earlier.execute("BEGIN")
+        earlier.execute(statement)
+        earlier.execute("ROLLBACK")
+
+    async def upgrade() -> None:
+        async with SqliteStore(path) as store:
+            before = [await store.load(agent_id) for agent_id in ("long", "brief")]
+            for statement in WAKING:
+                with pytest.raises(apsw.SQLError, match=r"no such column: wake_ms|has no column named wake_ms"):
+                    earlier.execute(statement)
+            assert [await store.load(agent_id) for agent_id in ("long", "brief")] == before
+
+    asyncio.run(upgrade())
+    earlier.close()
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_who_was_due_in_an_earlier_file_is_due_since_its_last_step(tmp_path: Path, migrations: int) -> None:
+    earlier = earlier_file(tmp_path / "agents.db", migrations)
+    table = "head" if migrations <= UNCHAINED else "agents" if migrations < INDEXED else "heads"
+    say(earlier, table, a_head("long", status=Status.RUNNING))
+    say(earlier, table, a_head("brief", status=Status.RUNNING))
+    say(earlier, table, a_head("short", timers=(ArmedTimer("open", "1ms", NEW_YEAR_MS + 37),)))
+    until_ms = NEW_YEAR_MS + 38
+    earlier.execute(f"UPDATE {table} SET host = 'h', pid = 1, started_ms = 1, until_ms = {until_ms} WHERE id = 'brief'")  # noqa: S608
+    earlier.close()
+
+    async def look() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            assert await store.due(NEW_YEAR_MS + 37, 9) == ["short", "long"]
+            assert await store.due(NEW_YEAR_MS + 38, 9) == ["short", "brief", "long"]
+            assert [damage for damage in await store.inspect() if damage.is_index] == []
+
+    asyncio.run(look())
+
+
 def say(earlier: apsw.Connection, table: str, head: Head) -> None:
     """Have an agent of an earlier file say this."""
     row = codec.moving_row(head)
@@ -170,7 +222,7 @@ def spoil(earlier: apsw.Connection, table: str) -> None:
         earlier.execute(f"INSERT INTO {table} (namespace, id, agent, {columns}, cold) {what}")
 
 
-@pytest.mark.parametrize("migrations", EARLIER)
+@pytest.mark.parametrize("migrations", range(1, INDEXED))
 def test_the_questions_and_users_of_an_earlier_file_are_indexed_when_it_is_opened(
     tmp_path: Path, migrations: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -204,7 +256,7 @@ def test_the_questions_and_users_of_an_earlier_file_are_indexed_when_it_is_opene
 
 def test_an_upgrade_that_is_cut_off_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "agents.db"
-    earlier = earlier_file(path, len(MIGRATIONS) - 1)
+    earlier = earlier_file(path, INDEXED - 1)
     before = sorted(earlier.execute("SELECT name, sql FROM sqlite_schema"), key=str)
 
     def cut_off(_: object) -> int:
@@ -215,7 +267,7 @@ def test_an_upgrade_that_is_cut_off_leaves_the_file_as_it_was(tmp_path: Path, mo
         with pytest.raises(KeyboardInterrupt):
             SqliteStore(path)
     assert sorted(earlier.execute("SELECT name, sql FROM sqlite_schema"), key=str) == before
-    assert earlier.execute("PRAGMA user_version").get == len(MIGRATIONS) - 1
+    assert earlier.execute("PRAGMA user_version").get == INDEXED - 1
     earlier.execute(UNINDEXED[2])
     earlier.close()
     asyncio.run(SqliteStore(path).close())

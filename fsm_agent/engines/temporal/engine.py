@@ -16,7 +16,7 @@ from fsm_agent.engines.temporal.connection import Connection, told
 from fsm_agent.engines.temporal.dispatch import SIGNAL, WORKFLOW, Dispatch
 from fsm_agent.engines.temporal.turns import Turns
 from fsm_agent.errors import EngineUnavailable
-from fsm_agent.runtime.wakeups import WAKE_S, OutageLog, SentWakeups, Wakeups
+from fsm_agent.runtime.wakeups import WAKE_S, SentWakeups, Wakeups
 
 #: After so long another worker takes over the workflows that a dead one had in its cache.
 _STICKY: Final = timedelta(seconds=2)
@@ -33,6 +33,7 @@ class TemporalEngine(Engine):
         self.url = url
         self._namespace = namespace
         self._connection = Connection(url)
+        self._wakeups = TemporalWakeups(self._connection, namespace)
 
     @classmethod
     def from_url(cls, url: str, *, namespace: str) -> Self:
@@ -42,7 +43,7 @@ class TemporalEngine(Engine):
         await self._connection.check()
 
     def wakeups(self) -> Wakeups:
-        return TemporalWakeups(self._connection, self._namespace)
+        return self._wakeups
 
     async def serve(self, advance: Advance, *, at_once: int, stopped: asyncio.Event, drain_s: float) -> None:
         turns = Turns(advance, stopped)
@@ -72,7 +73,7 @@ class TemporalEngine(Engine):
 
     async def _watch(self) -> None:
         """Say it, once a minute, while the server does not answer."""
-        outage = OutageLog(f"a worker is not told by {self.url} who is due, and its sweep goes on")
+        outage = self._wakeups.outage
         while True:
             await asyncio.sleep(_WATCH_S)
             try:

@@ -33,9 +33,7 @@ class Turns:
         try:
             rest_ms = await asyncio.shield(self._turn(agent_id))
         except asyncio.CancelledError:
-            if self._stopped.is_set():
-                raise _given_back() from None
-            raise
+            raise _given_back() from None
         finally:
             beating.cancel()
         return NEVER if rest_ms is None else rest_ms
@@ -67,4 +65,4 @@ async def _beat() -> None:
 
 def _given_back() -> ApplicationError:
     """Lets another worker have the agent, and is no failure that anybody must look at."""
-    return ApplicationError("this worker stops", category=ApplicationErrorCategory.BENIGN)
+    return ApplicationError("this worker has it no more", category=ApplicationErrorCategory.BENIGN)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Final
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry, Settlement
-from fsm_agent.domain.lease import Lease, lease_runs
+from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.stores import codec
@@ -51,12 +49,6 @@ class Kept:
     @property
     def head(self) -> Head:
         return detached(self.written)._replace(epoch=self.epoch, lease=self.lease, queued=len(self.queue))
-
-    @property
-    def due_since_ms(self) -> int:
-        """Since when an agent is due that is due."""
-        since_ms = self.wake_ms or self.updated_ms
-        return max(since_ms, self.lease.until_ms) if self.lease else since_ms
 
     def take(self, commit: Commit, *, brings_more: bool) -> None:
         """Write a step; whatever can fail, fails before the first change."""
@@ -204,18 +196,3 @@ def kept_from(export: AgentExport) -> Kept:
         origin=codec.origin_row(export.origin) if export.origin else None,
         start=export.start,
     )
-
-
-def longest_due(
-    agents: Mapping[str, Kept], now_ms: int, limit: int, is_wanted: Callable[[Kept], bool] = lambda _: True
-) -> list[str]:
-    """The ids of those that are due, that nobody holds and that are wanted, the longest due first."""
-    due = (
-        (kept.due_since_ms, agent_id)
-        for agent_id, kept in agents.items()
-        if kept.wake_ms is not None
-        and kept.wake_ms <= now_ms
-        and not lease_runs(kept.lease, now_ms)
-        and is_wanted(kept)
-    )
-    return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import is_lapsed
 from fsm_agent.domain.record import Damage, Page
 from fsm_agent.domain.selection import (
     QuestionPage,
@@ -21,7 +20,7 @@ from fsm_agent.domain.selection import (
 )
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.stores.damage import UNREADABLE, damage_of, damaged, readable, reading
-from fsm_agent.stores.memory.agent import Kept, longest_due
+from fsm_agent.stores.memory.agent import Kept
 from fsm_agent.stores.memory.threads import PLACE, MemoryThreads
 from fsm_agent.stores.pages import Listed, newest_after, newest_order, newest_place, page_of
 
@@ -33,17 +32,6 @@ class MemoryListing(MemoryThreads):
 
     async def head(self, agent_id: str) -> Head:
         return self._readable(agent_id)
-
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return longest_due(self._agents, now_ms, limit)
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        held = [each for each, kept in self._agents.items() if kept.lease and kept.lease.holder.host == host]
-        return list(readable(held, self._readable, []))
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        gone = (each for each, kept in self._agents.items() if is_lapsed(kept.lease, now_ms))
-        return list(islice(readable(gone, self._readable, []), limit))
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None

@@ -6,13 +6,12 @@ Every verb runs to its end without an ``await``: what one loop runs is atomic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
@@ -22,14 +21,15 @@ from fsm_agent.errors import AgentExists, DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, reading, reading_definition
-from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of, longest_due
-from fsm_agent.stores.memory.listing import MemoryListing
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
+from fsm_agent.stores.memory.due_index import DueIndex
+from fsm_agent.stores.memory.leases import MemoryLeases
 from fsm_agent.stores.memory.thread_rows import ThreadRows
 from fsm_agent.stores.memory.threads import PLACE
 from fsm_agent.stores.refusals import moved_on
 
 
-class MemoryStore(MemoryListing):
+class MemoryStore(MemoryLeases):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
     keeps_problems = True
@@ -41,6 +41,7 @@ class MemoryStore(MemoryListing):
         self._clock = SteadyClock(clock)
         self._definitions: dict[str, str] = {}
         self._agents: dict[str, Kept] = {}
+        self._due = DueIndex()
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
         self._threads = ThreadRows()
@@ -73,6 +74,7 @@ class MemoryStore(MemoryListing):
         kept = self._agents[head.id] = kept_of(creation)
         if key is not None:
             self._starts[key] = (head.id, creation.fingerprint)
+        self._moved(head.id, kept)
         return kept.head
 
     async def find_key(self, key: str) -> tuple[str, str] | None:
@@ -100,6 +102,7 @@ class MemoryStore(MemoryListing):
             kept.take(commit, brings_more=False)
         else:
             self._take_with_more(kept, commit)
+        self._moved(head.id, kept)
         self._clock.seen(head.updated_ms)
         return from_fields(Committed, (kept.epoch, len(kept.queue)))
 
@@ -128,68 +131,10 @@ class MemoryStore(MemoryListing):
         kept.numbered += 1
         kept.queue[kept.numbered] = text
         kept.wake_ms = kept.head.wake_ms
+        self._moved(agent_id, kept)
         if event.key is not None:
             kept.keys[event.key] = (None, fingerprint)
         return len(kept.queue)
-
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        kept = self._unmoved(agent_id, seen)
-        kept.epoch, kept.lease = kept.epoch + 1, lease
-        return kept.epoch
-
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        kept = self._kept(agent_id)
-        if kept.epoch != epoch or kept.lease is None:
-            return False
-        kept.lease = lease
-        return True
-
-    async def take(
-        self,
-        limit: int,
-        lease: Lease,
-        *,
-        workflows: Collection[str] | None = None,
-        without: Collection[tuple[str, str]] = (),
-    ) -> Sequence[Claimed]:
-        def is_wanted(kept: Kept) -> bool:
-            head = kept.written
-            return (workflows is None or head.workflow in workflows) and (head.definition, head.state) not in without
-
-        claimed = []
-        for agent_id in longest_due(self._agents, self._clock.now(), limit, is_wanted):
-            kept = self._agents[agent_id]
-            kept.epoch, kept.lease = kept.epoch + 1, lease
-            claimed.append(Claimed(agent_id, kept.epoch))
-        return claimed
-
-    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
-        renewed = []
-        for agent_id, epoch in held:
-            kept = self._agents.get(agent_id)
-            if kept is not None and kept.epoch == epoch and kept.lease is not None:
-                kept.lease = lease
-                renewed.append(agent_id)
-        return renewed
-
-    async def ring(self) -> None:
-        for heard in list(self._listeners):
-            heard()
-
-    async def listen(self, heard: Callable[[], None]) -> None:
-        from asyncio import Event
-
-        self._listeners.append(heard)
-        try:
-            heard()
-            await Event().wait()
-        finally:
-            self._listeners.remove(heard)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        kept = self._kept(agent_id)
-        if kept.epoch == epoch:
-            kept.lease = None
 
     async def record_attempt(
         self,
@@ -206,6 +151,7 @@ class MemoryStore(MemoryListing):
             raise moved_on(agent_id, kept.written.version, kept.written.version)
         head = kept.head.tried(attempts, retry_ms, children, problem)
         kept.written, kept.wake_ms = head, head.wake_ms
+        self._moved(agent_id, kept)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = self._kept(agent_id)
@@ -238,6 +184,7 @@ class MemoryStore(MemoryListing):
         if kept.start is not None:
             del self._starts[kept.start[0]]
         del self._agents[seen.id]
+        self._due.forget(seen.id)
         self._threads.forget(own_thread(seen.id))
 
     async def size(self, agent_id: str) -> Size:
@@ -261,6 +208,7 @@ class MemoryStore(MemoryListing):
         if replaced and replaced.start:
             del self._starts[replaced.start[0]]
         self._agents[head.id] = kept
+        self._moved(head.id, kept)
         self._threads.adopt(own_thread(head.id), head.talk.last, export.messages)
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
@@ -274,13 +222,6 @@ class MemoryStore(MemoryListing):
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""
-
-    def _unmoved(self, agent_id: str, seen: Head) -> Kept:
-        """The agent, if it stands where ``seen`` shows it; raises ``Conflict`` otherwise."""
-        kept = self._kept(agent_id)
-        if (kept.written.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
-            raise moved_on(agent_id, seen.version, kept.written.version)
-        return kept
 
     def _untold(self, seen: Head) -> Kept:
         """As ``_unmoved``; raises ``Conflict`` also if an event was queued since."""

@@ -67,11 +67,12 @@ _NOT_AT: Final = """AND (head.workflow || ' ' || head.state) <> ALL (ARRAY(
 
 @cache
 def take_statement(*, has_workflows: bool, leaves_out: bool) -> bytes:
-    """Claim the longest due. Who is locked is just being claimed by somebody else, or makes a step, and is passed.
+    """Claim the longest due. Who is locked is just being claimed by somebody else, or makes a step, and is passed; and
+    so is what stands in for an agent in another tier, whose version is below 0.
 
     The numbers are gathered first, as an array: a join with a list of unknown length may read all agents.
     """
-    conditions = f"{_DUE} {_OF_WORKFLOWS if has_workflows else ''} {_NOT_AT if leaves_out else ''}"
+    conditions = f"{_DUE} AND head.version > 0 {_OF_WORKFLOWS if has_workflows else ''} {_NOT_AT if leaves_out else ''}"
     return f"""
 UPDATE fsm_agent.agents AS head SET {_CLAIMED}
 WHERE head.agent = ANY (ARRAY(

@@ -17,6 +17,7 @@ from fsm_agent.stores import codec
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import indexes, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, Row, one
+from fsm_agent.stores.sqlite.due_times import due_since_ms
 from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
@@ -30,12 +31,13 @@ WHERE namespace = ?7 AND id = ?8
 """
 _BE: Final = "UPDATE heads SET status = ? WHERE namespace = ? AND id = ?"
 _HOLD: Final = """
-UPDATE heads SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+UPDATE heads SET due_since_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
 #: ``_MOVE`` and ``_HOLD`` in one, and ``_BE`` as well.
 _MOVE_AND_HOLD: Final = """
 UPDATE heads SET state = ?1, version = ?3, updated_ms = ?4, cold = ?5, epoch = ?6,
-                 wake_ms = ?7, host = ?8, pid = ?9, started_ms = ?10, until_ms = ?11, last_step = last_insert_rowid()
+                 due_since_ms = ?7, host = ?8, pid = ?9, started_ms = ?10, until_ms = ?11,
+                 last_step = last_insert_rowid()
 WHERE namespace = ?12 AND id = ?13
 """
 _MOVE_HOLD_AND_BE: Final = _MOVE_AND_HOLD.replace("SET state = ?1,", "SET state = ?1, status = ?2,")
@@ -52,7 +54,7 @@ _STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AN
 _STEP_IF_SAME: Final = f"{_STEP_IF_SEEN} AND status = ?"
 #: And with the due time and the lease.
 _STEP_IF_HELD: Final = f"""
-{_STEP_IF_SAME} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+{_STEP_IF_SAME} AND due_since_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
 """
 _SNAPSHOT: Final = """
 INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM heads WHERE namespace = ? AND id = ?
@@ -63,7 +65,8 @@ class _Encoded(NamedTuple):
     """What a commit writes, made into rows before anything is written."""
 
     moving: codec.MovingRow
-    wake_ms: int | None
+    #: unless events are queued
+    due_since_ms: int | None
     lease: codec.LeaseRow
     step: codec.StepRow
     snapshot: tuple[int, str, str] | None
@@ -93,7 +96,8 @@ def _encoded(commit: Commit) -> _Encoded:
     moving, held = codec.moving_row(head), codec.lease_row(lease)
     snapshot_row = codec.snapshot_row(snapshot) if snapshot else None
     asks = None if head.asked is None else indexes.asks_of(head)
-    return from_fields(_Encoded, (moving, head.own_wake_ms, held, codec.step_row(step), snapshot_row, asks))
+    due_ms = due_since_ms(head.own_wake_ms, head.updated_ms, held[-1])
+    return from_fields(_Encoded, (moving, due_ms, held, codec.step_row(step), snapshot_row, asks))
 
 
 def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
@@ -102,16 +106,16 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
     head, _, driver_epoch, held = commit[:4]
-    moving, wake_ms, lease, row, snapshot_row, asks = encoded
+    moving, due_ms, lease, row, snapshot_row, asks = encoded
     agent = (namespace, head.id)
     seen_epoch = head.epoch if driver_epoch is None else driver_epoch
     epoch = seen_epoch + (driver_epoch is None)
     step: Row = (*row, *agent, head.version - 1, seen_epoch, asks)
     if driver_epoch is not None and held is not None:  # goes on holding it, most likely as before
-        insert, step = _STEP_IF_HELD, (*step, moving.status, wake_ms, *lease)
+        insert, step = _STEP_IF_HELD, (*step, moving.status, due_ms, *lease)
         update, moved = _MOVE, (*moving, epoch, *agent)
     else:
-        insert, update, moved = _STEP_IF_SEEN, _MOVE_HOLD_AND_BE, (*moving, epoch, wake_ms, *lease, *agent)
+        insert, update, moved = _STEP_IF_SEEN, _MOVE_HOLD_AND_BE, (*moving, epoch, due_ms, *lease, *agent)
         if driver_epoch is None and head.status is WAITING:  # an event for one that waits, most likely
             insert, update, step = _STEP_IF_SAME, _MOVE_AND_HOLD, (*step, moving.status)
     snapshot = snapshot_row and (*snapshot_row, *agent)
@@ -168,12 +172,13 @@ def _index(db: Connection, namespace: str, head: Head, now: Standing, to: tuple[
     """Write what stands in an index, where it is another than ``now``; ``to`` has the number of the definition, too."""
     encoded, workflow = to
     agent = (namespace, head.id)
-    moving, own_wake_ms, lease, _, _, asks = encoded
-    wake_ms = head.wake_ms if head.queued else own_wake_ms
+    moving, due_ms, lease, _, _, asks = encoded
+    if head.queued:
+        due_ms = due_since_ms(head.wake_ms, head.updated_ms, lease[-1])
     if moving.status != now.status:
         db.execute(_BE, (moving.status, *agent))
-    if wake_ms != now.wake_ms or lease != now.lease:
-        db.execute(_HOLD, (wake_ms, *lease, *agent))
+    if due_ms != now.due_since_ms or lease != now.lease:
+        db.execute(_HOLD, (due_ms, *lease, *agent))
     if workflow != now.workflow:
         db.execute(_PIN, (workflow, *agent))
     if asks != now.asks or (asks is not None and workflow != now.workflow):

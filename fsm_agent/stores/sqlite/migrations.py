@@ -259,7 +259,28 @@ CREATE VIEW users AS SELECT * FROM "{_UPGRADED}";
 CREATE VIEW agents AS SELECT * FROM "{_UPGRADED}";
 """  # noqa: S608 - no value is part of it
 
+#: The column is named anew: whatever an earlier process writes of an agent begins with a look at it, or sets it.
+_DUE: Final = f"""
+DROP VIEW head;
+DROP VIEW history;
+DROP VIEW workflows;
+DROP VIEW threads;
+DROP VIEW users;
+DROP VIEW agents;
+DROP INDEX waking;
+ALTER TABLE heads RENAME COLUMN wake_ms TO due_since_ms;
+UPDATE heads SET due_since_ms = -updated_ms WHERE due_since_ms = 0 AND until_ms IS NULL;
+CREATE INDEX due ON heads (namespace, ifnull(max(due_since_ms, until_ms), due_since_ms))
+WHERE due_since_ms IS NOT NULL;
+CREATE VIEW head AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW history AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW workflows AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW threads AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW users AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW agents AS SELECT * FROM "{_UPGRADED}";
+"""  # noqa: S608 - no value is part of it
+
 #: the n-th brings a file from ``user_version`` n to n + 1
-MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS, _RENAMED, _INDEXES)
+MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS, _RENAMED, _INDEXES, _DUE)
 #: the first ``user_version`` with questions and labels: what agents of earlier files say is indexed when it is reached
 INDEXED: Final = 6

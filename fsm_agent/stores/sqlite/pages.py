@@ -7,13 +7,14 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import Damage
 from fsm_agent.stores.damage import damage_of, damaged, readable
 from fsm_agent.stores.sqlite import writes
 from fsm_agent.stores.sqlite.connection import Connection, Row, rows
+from fsm_agent.stores.sqlite.due_times import longest_due
 
 _HELD: Final = "FROM heads LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
 #: by the index of those that are held, which are few, and not by namespace, which all are in
@@ -21,13 +22,8 @@ _LAPSED: Final = """
 FROM heads INDEXED BY held LEFT JOIN definitions USING (workflow)
 WHERE namespace = ? AND host >= '' AND until_ms <= ? LIMIT ?
 """
-_DUE: Final = """
-SELECT {id} FROM heads
-WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
-ORDER BY wake_ms LIMIT ?
-"""
-_DUE_AS_TEXT: Final = _DUE.format(id="id")
-_DUE_AS_BYTES: Final = _DUE.format(id="CAST(id AS BLOB)")
+_DUE: Final = longest_due()
+_DUE_AS_BYTES: Final = f"SELECT CAST(id AS BLOB) FROM ({longest_due()})"  # noqa: S608 - no value is part of it
 
 _WITH: Final = """
 SELECT CAST(id AS BLOB) FROM heads
@@ -50,12 +46,16 @@ def lapsed(db: Connection, namespace: str, seen: Seen, now_ms: int, limit: int) 
 
 def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str]:
     """See ``Store.due``. Whoever has an id that is no text is left out: nobody could drive such an agent."""
-    wanted = (namespace, now_ms, now_ms, limit)
+    wanted = {"namespace": namespace, "now_ms": now_ms, "limit": limit}
     try:
-        return [agent_id for (agent_id,) in rows(db, _DUE_AS_TEXT, *wanted)]
+        return [agent_id for (agent_id,) in _rows(db, _DUE, wanted)]
     except UnicodeDecodeError:
-        ids = [_text(each) for (each,) in rows(db, _DUE_AS_BYTES, *wanted)]
+        ids = [_text(each) for (each,) in _rows(db, _DUE_AS_BYTES, wanted)]
         return [agent_id for agent_id in ids if agent_id.isascii() or _is_text(agent_id)]
+
+
+def _rows(db: Connection, query: str, values: dict[str, Any]) -> list[Row]:
+    return db.at_hand.execute(query, values).fetchall()
 
 
 def ids_with(db: Connection, namespace: str, part: str, limit: int) -> Sequence[str]:

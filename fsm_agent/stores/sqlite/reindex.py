@@ -14,6 +14,7 @@ from fsm_agent.errors import AgentDamaged, AgentNotFound
 from fsm_agent.stores.damage import UNREADABLE
 from fsm_agent.stores.sqlite import indexes, writes
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
+from fsm_agent.stores.sqlite.due_times import due_of
 from fsm_agent.stores.sqlite.indexes import IndexRow, Owner
 from fsm_agent.stores.sqlite.transaction import Unit
 
@@ -29,8 +30,10 @@ ORDER BY namespace, id LIMIT {_PAGE}
 _ALL: Final = f"""
 SELECT CAST(id AS BLOB) FROM heads WHERE namespace = ? AND id > CAST(? AS TEXT) ORDER BY id LIMIT {_PAGE}
 """  # noqa: S608 - no value is part of it
-_COLUMNS: Final = "SELECT workflow, created_ms, CAST(asks AS BLOB), wake_ms FROM heads WHERE namespace = ? AND id = ?"
-_MEND: Final = "UPDATE heads SET asks = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_COLUMNS: Final = """
+SELECT workflow, created_ms, CAST(asks AS BLOB), due_since_ms FROM heads WHERE namespace = ? AND id = ?
+"""
+_MEND: Final = "UPDATE heads SET asks = ?, due_since_ms = ? WHERE namespace = ? AND id = ?"
 #: Rows, each behind the id of its agent and whether every value is of its column's type: nothing else could be read.
 _QUESTIONS: Final = """
 SELECT CAST(id AS BLOB), is_sound, namespace, iif(is_sound, who, NULL), due_ms, created_ms, workflow FROM (
@@ -56,7 +59,7 @@ class Indexed(NamedTuple):
     questions: frozenset[IndexRow] = frozenset()
     labels: frozenset[IndexRow] = frozenset()
     asks: bytes | None = None
-    wake_ms: int | None = None
+    due_since_ms: int | None = None
 
 
 class Difference(NamedTuple):
@@ -126,15 +129,15 @@ def _read(db: Connection, namespace: str, agent_id: str, found: Indexed) -> tupl
     head = writes.read_agent(db, namespace, agent_id).head
     row = one(db, _COLUMNS, namespace, agent_id)
     assert row is not None  # noqa: S101 - it was read just now, in the same view
-    workflow, created_ms, asks, wake_ms = row
-    return Owner(namespace, agent_id, created_ms, workflow), found._replace(asks=asks, wake_ms=wake_ms), head
+    workflow, created_ms, asks, due_ms = row
+    return Owner(namespace, agent_id, created_ms, workflow), found._replace(asks=asks, due_since_ms=due_ms), head
 
 
 def _expected(owner: Owner, head: Head, found: Indexed) -> Indexed:
     """The stub of a tiered store is due like its agent, or never."""
-    asks, wake_ms = indexes.asks_of(head), head.wake_ms if head.version > 0 else found.wake_ms
+    asks, due_ms = indexes.asks_of(head), due_of(head) if head.version > 0 else found.due_since_ms
     questions, labels = indexes.question_rows(owner, asks), indexes.label_rows(owner, head)
-    return Indexed(frozenset(questions), frozenset(labels), asks, wake_ms)
+    return Indexed(frozenset(questions), frozenset(labels), asks, due_ms)
 
 
 def _told(expected: Indexed, found: Indexed) -> Iterator[tuple[str, str]]:
@@ -150,16 +153,18 @@ def _told(expected: Indexed, found: Indexed) -> Iterator[tuple[str, str]]:
             yield "questions", "the list of open questions has it under another deadline, addressee or workflow"
     if expected.labels != found.labels:
         yield "labels", "it is not found by its labels and its user, or by others"
-    if expected.wake_ms != found.wake_ms:
-        yield "heads", f"by its wake_ms it is due {_due(found.wake_ms)}, by its head {_due(expected.wake_ms)}"
+    if expected.due_since_ms != found.due_since_ms:
+        due, right = _due(found.due_since_ms), _due(expected.due_since_ms)
+        yield "heads", f"by its due_since_ms it is due {due}, by its head {right}"
 
 
-def _due(wake_ms: object) -> str:
-    match wake_ms:
+def _due(due_ms: object) -> str:
+    match due_ms:
         case None:
             return "never"
-        case int() if wake_ms <= LATEST_MS:
-            return f"at {iso(wake_ms)}" if wake_ms > 0 else "at once"
+        case int() if -LATEST_MS <= due_ms <= LATEST_MS:
+            since = f" since {iso(-due_ms)}" if due_ms < 0 else ""
+            return f"at {iso(due_ms)}" if due_ms > 0 else f"at once{since}"
         case _:
             return "at no time that there is"
 
@@ -184,8 +189,8 @@ def _mend(db: Connection, namespace: str, agent_id: str, seen: Indexed) -> bool:
     _delete(db, namespace, agent_id, Indexed(seen.questions - expected.questions, seen.labels - expected.labels))
     db.executemany(indexes.ASK, list(expected.questions))
     db.executemany(indexes.LABEL, list(expected.labels))
-    if (expected.asks, expected.wake_ms) != (found.asks, found.wake_ms):
-        db.execute(_MEND, (expected.asks, expected.wake_ms, namespace, agent_id))
+    if (expected.asks, expected.due_since_ms) != (found.asks, found.due_since_ms):
+        db.execute(_MEND, (expected.asks, expected.due_since_ms, namespace, agent_id))
     return True
 
 

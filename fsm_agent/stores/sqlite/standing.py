@@ -19,7 +19,8 @@ class Standing(NamedTuple):
     epoch: int
     queued: int
     numbered: int
-    wake_ms: int | None
+    #: see ``due_times``
+    due_since_ms: int | None
     #: see ``indexes``
     asks: bytes | None
     lease: codec.LeaseRow

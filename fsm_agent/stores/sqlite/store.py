@@ -7,21 +7,21 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, Self, TypeVar
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import commits, effects, reads, thread_statements, transfer, writes
+from fsm_agent.stores.sqlite import bell, commits, effects, leases, reads, thread_statements, transfer, writes
 from fsm_agent.stores.sqlite.connection import connect, one
 from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
@@ -56,6 +56,7 @@ class SqliteStore(SqliteListing):
         self.namespace = namespace
         self._space = "" if namespace == writes.DEFAULT else namespace
         self._path = os.path.join(os.getcwd(), path)
+        self._place = (os.path.realpath(self._path), self._space)
         self._clock = SteadyClock(clock)
         with self._translated():
             self._db = open_file(self._path, busy_ms=patience_ms)
@@ -114,13 +115,34 @@ class SqliteStore(SqliteListing):
         return await self._write(writes.enqueuing(self._space, agent_id, version, event, fingerprint))
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        return await self._write(writes.claiming(self._space, agent_id, seen, lease))
+        return await self._write(leases.claiming(self._space, agent_id, seen, lease))
+
+    async def take(
+        self,
+        limit: int,
+        lease: Lease,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[tuple[str, str]] = (),
+    ) -> Sequence[Claimed]:
+        now_ms = self._clock.now()
+        unit = leases.taking(self._space, limit, lease, now_ms=now_ms, workflows=workflows, without=without)
+        return await self._write(unit)
 
     async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._write(writes.renewing(self._space, agent_id, epoch, lease))
+        return await self._write(leases.renewing(self._space, agent_id, epoch, lease))
+
+    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
+        return await self._write(leases.renewing_all(self._space, held, lease))
+
+    async def ring(self) -> None:
+        bell.ring(self._place)
+
+    async def listen(self, heard: Callable[[], None]) -> None:
+        await bell.listen(self._place, heard)
 
     async def release(self, agent_id: str, epoch: int) -> None:
-        await self._write(writes.releasing(self._space, agent_id, epoch))
+        await self._write(leases.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(
         self,

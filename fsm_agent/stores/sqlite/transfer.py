@@ -18,6 +18,7 @@ from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import indexes, steps, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
+from fsm_agent.stores.sqlite.due_times import due_of
 from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, next_agent, pinned, read_agent, standing, unmoved
@@ -35,7 +36,7 @@ _KEEP_ORIGIN: Final = "INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)"
 _KEEP_START: Final = "INSERT INTO starts VALUES (?, ?, ?, ?)"
 _ADOPT: Final = """
 INSERT INTO heads (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
-                    wake_ms, asks, epoch, queued, numbered, host, pid, started_ms, until_ms)
+                    due_since_ms, asks, epoch, queued, numbered, host, pid, started_ms, until_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEYS: Final = "SELECT key, version, fingerprint FROM keys WHERE agent = ?"
@@ -109,7 +110,7 @@ def _forget(db: Connection, namespace: str, agent_id: str, known: Standing) -> N
 def adopting(namespace: str, export: AgentExport, replaces: Head | None, url: str) -> Unit[None]:
     head = export.head
     moving, asks = codec.moving_row(head), indexes.asks_of(head)
-    row = (namespace, head.id, head.created_ms, *moving, head.wake_ms, asks, head.epoch, head.queued)
+    row = (namespace, head.id, head.created_ms, *moving, due_of(head), asks, head.epoch, head.queued)
     start, rows_of_agent = export.start, list(_rows_of(export))
     history = [codec.step_row(step) for step in export.steps]
     messages = [(message.number, codec.message_row(message)) for message in export.messages]

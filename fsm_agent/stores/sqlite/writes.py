@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.record import Creation, Snapshot
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.tuples import from_fields
@@ -22,6 +21,7 @@ from fsm_agent.stores.damage import UNPINNED, UNREADABLE, checked, damaged
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection, one
+from fsm_agent.stores.sqlite.due_times import due_of, due_since_ms
 from fsm_agent.stores.sqlite.indexes import Owner, asks_of, keep_index
 from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
@@ -43,8 +43,8 @@ SELECT {KEPT}, snapshot.version, appended_since, data
 FROM heads LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
 """  # noqa: S608 - no value is part of it
 _STANDING: Final = """
-SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, CAST(asks AS BLOB),
-       host, pid, started_ms, until_ms
+SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, due_since_ms,
+       CAST(asks AS BLOB), host, pid, started_ms, until_ms
 FROM heads WHERE namespace = ? AND id = ?
 """
 _SAVE_WORKFLOW: Final = """
@@ -52,14 +52,11 @@ INSERT INTO definitions (hash, name, version, definition) VALUES (?, ?, ?, ?) ON
 """
 _CREATE: Final = """
 INSERT INTO heads (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
-                    wake_ms, asks, host, pid, started_ms, until_ms)
+                    due_since_ms, asks, host, pid, started_ms, until_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_LEASE: Final = """
-UPDATE heads SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
-"""
-_ENQUEUE: Final = "UPDATE heads SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-_ATTEMPT: Final = "UPDATE heads SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_ENQUEUE: Final = "UPDATE heads SET queued = ?, numbered = ?, due_since_ms = ? WHERE namespace = ? AND id = ?"
+_ATTEMPT: Final = "UPDATE heads SET cold = ?, due_since_ms = ? WHERE namespace = ? AND id = ?"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
 
 
@@ -122,7 +119,8 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
     head, key = creation.head, creation.key
     lease = codec.lease_row(creation.lease)
     moving, asks = codec.moving_row(head), asks_of(head)
-    row = (namespace, head.id, head.created_ms, *moving, head.own_wake_ms, asks, *lease)
+    due_ms = due_since_ms(head.own_wake_ms, head.updated_ms, lease[-1])
+    row = (namespace, head.id, head.created_ms, *moving, due_ms, asks, *lease)
     first_steps = [codec.step_row(step) for step in creation.steps]
 
     def create(db: Connection) -> Head:
@@ -151,8 +149,8 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
         if now.version != expected or is_used(db, now.agent, event.key):
             raise moved_on(agent_id, expected, now.version)
         queued, number = now.queued + 1, now.numbered + 1
-        wake_ms = read_agent(db, namespace, agent_id).head._replace(queued=queued).wake_ms
-        db.execute(_ENQUEUE, (queued, number, wake_ms, namespace, agent_id))
+        head = read_agent(db, namespace, agent_id).head._replace(queued=queued)
+        db.execute(_ENQUEUE, (queued, number, due_of(head), namespace, agent_id))
         row = (now.agent, number, event.key, codec.queued_text(text, now.version))
         db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", row)
         if event.key is not None:
@@ -162,46 +160,13 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
     return enqueue
 
 
-def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[int]:
-    after = codec.lease_row(lease)
-
-    def claim(db: Connection) -> int:
-        now = unmoved(db, namespace, agent_id, seen)
-        db.execute(_LEASE, (now.epoch + 1, *after, namespace, agent_id))
-        return now.epoch + 1
-
-    return claim
-
-
-def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bool]:
-    after = codec.lease_row(lease)
-
-    def renew(db: Connection) -> bool:
-        now = standing(db, namespace, agent_id)
-        if now.epoch != epoch or now.lease == codec.FREE:
-            return False
-        db.execute(_LEASE, (epoch, *after, namespace, agent_id))
-        return True
-
-    return renew
-
-
-def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
-    def release(db: Connection) -> None:
-        now = standing(db, namespace, agent_id)
-        if now.epoch == epoch:
-            db.execute(_LEASE, (epoch, *codec.FREE, namespace, agent_id))
-
-    return release
-
-
 def recording_attempt(namespace: str, agent_id: str, epoch: int, note: Callable[[Head], Head]) -> Unit[None]:
     def record_attempt(db: Connection) -> None:
         head = read_agent(db, namespace, agent_id).head
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
         tried = note(head)
-        db.execute(_ATTEMPT, (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id))
+        db.execute(_ATTEMPT, (codec.moving_row(tried).cold, due_of(tried), namespace, agent_id))
 
     return record_attempt
 

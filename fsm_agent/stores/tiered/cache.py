@@ -70,6 +70,12 @@ class Hot:
         if read is not None and read.epoch == seen.epoch:
             read.epoch = epoch
 
+    def taken(self, agent_id: str, epoch: int) -> None:
+        """Go along with a lease that was taken here, of whoever was due: the epoch went up by one."""
+        read = self._read.get(agent_id)
+        if read is not None and read.epoch == epoch - 1:
+            read.epoch = epoch
+
     def forget(self, agent_id: str) -> None:
         self._read.pop(agent_id, None)
 

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.message import Message, owner_of
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection
@@ -28,6 +28,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.cache import Hot
+from fsm_agent.stores.tiered.due_stubs import recall_due
 from fsm_agent.stores.tiered.policy import Tiers, read_tiers
 from fsm_agent.stores.tiered.transfer import PATIENCE, Moves, awake, found, is_stub, roused
 
@@ -42,6 +43,7 @@ class TieredStore(ForwardingStore):
         self.url = f"tiered:{tiers.warm.url},{tiers.cold.url}"
         self.needs_loop = True
         self._warm, self._cold = tiers.warm, tiers.cold
+        self.max_connections = sum(store.max_connections or 0 for store in (self._warm, self._cold)) or None
         self._moves = Moves(tiers)
         self._hot = Hot(tiers.hot)
 
@@ -100,6 +102,25 @@ class TieredStore(ForwardingStore):
         epoch = await self._write(agent_id, lambda: self._warm.claim(agent_id, seen, lease))
         self._hot.claimed(seen, epoch)
         return epoch
+
+    async def take(
+        self,
+        limit: int,
+        lease: Lease,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[tuple[str, str]] = (),
+    ) -> Sequence[Claimed]:
+        """Of those who are in cold, only who is brought back first can be taken."""
+
+        def is_wanted(head: Head) -> bool:
+            return (workflows is None or head.workflow in workflows) and (head.definition, head.state) not in without
+
+        await recall_due(self._moves, self._warm, limit, is_wanted)
+        claimed = await self._warm.take(limit, lease, workflows=workflows, without=without)
+        for agent_id, epoch in claimed:
+            self._hot.taken(agent_id, epoch)
+        return claimed
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
         return await self._write(agent_id, lambda: self._warm.end_effect(agent_id, entry))

@@ -16,7 +16,14 @@ from typing import Final, TypeVar
 from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.record import AgentExport
-from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.errors import (
+    AgentDamaged,
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    FsmAgentError,
+    StoreCorrupt,
+)
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import reading
 from fsm_agent.stores.refusals import moved_on
@@ -131,17 +138,18 @@ class Moves:
             await self.drop_leftover(agent_id)
             return False
         except AgentDamaged as error:  # which keeps no other from its turn
-            self._complain(agent_id, error)
+            self.complain("archive", agent_id, error)
             return False
         logger.info("agent archived", extra={"action": "agent_archived", "agent_id": agent_id})
         return True
 
-    def _complain(self, agent_id: str, error: AgentDamaged) -> None:
+    def complain(self, move: str, agent_id: str, error: FsmAgentError) -> None:
         """Say once for each reason why an agent stays where it is."""
         if self._told.get(agent_id) != str(error):
             self._told[agent_id] = str(error)
-            facts = {"action": "archive_failed", "agent_id": agent_id}
-            logger.warning("agent %s is not archived: %s", agent_id, error, extra=facts)
+            facts = {"action": f"{move}_failed", "agent_id": agent_id}
+            done = "archived" if move == "archive" else "brought back"
+            logger.warning("agent %s is not %s: %s", agent_id, done, error, extra=facts)
 
     async def _copy(self, export: AgentExport) -> None:
         """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import product
 from typing import Any, Final
 
 import pytest
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AgentExport, Commit, Origin
 from fsm_agent.domain.selection import ANYBODY, QuestionPlace, Selection
 from fsm_agent.domain.step import Event
 from fsm_agent.errors import Refused
-from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores import pages
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.leases import Leases
 from fsm_agent.testing.contract.fixtures import (
     LEASE,
     ORDER,
@@ -33,6 +35,7 @@ _IDS: Final = ("a", "a.1", "B", "b", "c-2", "d")
 _NAMES: Final = ("ana", "bob", "Zoë")
 _ACTS: Final = 60
 _SEEDS: Final = 5
+_CROWD: Final = 30
 #: acts between two comparisons
 _BETWEEN: Final = 20
 
@@ -68,7 +71,7 @@ class RandomLives:
     def _moved(self) -> dict[str, Any]:
         """What a step may change in a head."""
         pick, some = self._rng.choice, self._rng.sample
-        timers = [ArmedTimer("open", "1h", NEW_YEAR_MS + due) for due in some(range(4), self._rng.randrange(3))]
+        timers = [ArmedTimer("open", "1h", NEW_YEAR_MS + due) for due in some(range(4_000), self._rng.randrange(3))]
         to = tuple(some(_NAMES, self._rng.randrange(3)))
         events = pick([(), ("yes", "no")])
         return {
@@ -76,7 +79,11 @@ class RandomLives:
             "status": pick([*Status, *[Status.WAITING] * 5]),
             "timers": tuple(timers),
             "asked": pick([None, Asked("?", to, events, 1), Asked("?", to, events, 1)]),
+            "updated_ms": NEW_YEAR_MS + self._rng.randrange(4_000),
         }
+
+    def _lease(self) -> Lease:
+        return LEASE._replace(until_ms=LEASE.until_ms + self._rng.randrange(4_000))
 
     async def _create(self, agent_id: str) -> None:
         pick = self._rng.choice
@@ -86,7 +93,13 @@ class RandomLives:
             "created_ms": NEW_YEAR_MS + self._rng.randrange(4),
             "workflow": pick([ORDER, REFUND]),
         }
-        await self._store.create(a_creation(agent_id, lease=pick([None, LEASE]), **lasting, **self._moved()))
+        await self._store.create(a_creation(agent_id, lease=pick([None, self._lease()]), **lasting, **self._moved()))
+
+    async def create_at_work(self, agent_id: str) -> None:
+        """One that needs somebody: at once, later, or when its lease has run out."""
+        pick = self._rng.choice
+        head = {**self._moved(), "status": pick([Status.RUNNING, Status.WAITING]), "workflow": pick([ORDER, REFUND])}
+        await self._store.create(a_creation(agent_id, lease=pick([None, None, self._lease()]), **head))
 
     async def _step(self, agent_id: str, **more: Any) -> None:
         """By whoever holds the agent, or from outside; now and then on what is not the last version."""
@@ -94,7 +107,7 @@ class RandomLives:
         version = head.version + self._rng.choice([1, 1, 1, 1, 2])
         after = head._replace(version=version, **self._moved(), **more)
         epoch = self._rng.choice([None, head.epoch, head.epoch, head.epoch + 1])
-        lease = self._rng.choice([None, head.lease, LEASE])
+        lease = self._rng.choice([None, head.lease, self._lease()])
         await self._store.commit(Commit(after, a_step(version), epoch, lease=lease, repins=bool(more)))
 
     async def _migrate(self, agent_id: str) -> None:
@@ -117,7 +130,7 @@ class RandomLives:
         await self._store.adopt(export._replace(head=export.head._replace(**changed)), replaces=export.head)
 
     async def _hold(self, agent_id: str) -> None:
-        epoch = await self._store.claim(agent_id, await self._store.head(agent_id), LEASE)
+        epoch = await self._store.claim(agent_id, await self._store.head(agent_id), self._lease())
         if self._rng.random() < 0.5:
             await self._store.release(agent_id, epoch)
 
@@ -180,7 +193,37 @@ async def _compare_asked(store: Store, to: str | None, workflow: str | None) -> 
         after, is_more = found.next, found.next is not None
 
 
+#: What a worker asks for at each of these times, of whom some become due only by then.
+_TAKES: Final[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+    (NEW_YEAR_MS + 2_000, {"workflows": ["order"]}),
+    (NEW_YEAR_MS + 2_000, {}),
+    (NEW_YEAR_MS + 5_000, {"without": [(ORDER.hash, "open"), (REFUND.hash, "closed")]}),
+    (LEASE.until_ms + 2_000, {"workflows": ["refund", "order"], "without": [(ORDER.hash, "closed")]}),
+    (LEASE.until_ms + 9_000, {}),
+    (LEASE.until_ms + 9_000, {}),
+)
+
+
 class LivesContract(Bench):
+    @pytest.mark.parametrize("seed", range(_SEEDS))
+    @in_loop
+    async def test_whatever_has_happened_a_take_claims_whom_one_after_another_would_be_claimed(
+        self, store: Store, open_again: Callable[..., Store], clock: FakeClock, seed: int
+    ) -> None:
+        other = open_again("other")
+        await keep_definitions(other)
+        for each in (store, other):
+            lives = RandomLives(each, random.Random(seed))  # noqa: S311 - chance is no secret
+            for _ in range(_ACTS):
+                await lives.act()
+            for number in range(_CROWD):
+                await lives.create_at_work(f"at-work-{number}")
+        for clock.ms, wanted in _TAKES:
+            lease = LEASE._replace(until_ms=clock.ms + 60_000)
+            taken, claimed = await store.take(3, lease, **wanted), await Leases.take(other, 3, lease, **wanted)
+            assert sorted(taken) == sorted(claimed)
+            assert sorted((await store.list(limit=99)).heads) == sorted((await other.list(limit=99)).heads)
+
     @pytest.mark.parametrize("seed", range(_SEEDS))
     @in_loop
     async def test_whatever_has_happened_an_index_finds_what_a_look_at_every_agent_would(

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.lease import Claimed, Holder, Lease
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, REFUND, Bench, a_commit, a_creation, in_loop
+from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, REFUND, Bench, a_commit, a_creation, a_head, in_loop
 
 #: how long a ring may take before it counts as lost
 _PATIENCE_S: Final = 30
@@ -127,6 +128,20 @@ class TakesContract(Bench):
             Claimed("elsewhere", 2)
         ]
         assert len(await store.take(20, _THERE, workflows=["order"], without=[(old, "closed")])) == 12
+
+    @in_loop
+    async def test_what_stands_in_for_an_agent_that_is_kept_elsewhere_is_not_taken(
+        self, store: Store, clock: FakeClock
+    ) -> None:
+        head = a_head("elsewhere", -7, timers=(ArmedTimer("open", "1ms", NEW_YEAR_MS + 1),), epoch=4)
+        await store.adopt(AgentExport(head, steps=()))
+        await store.create(a_creation("here", status=Status.RUNNING, updated_ms=NEW_YEAR_MS + 5))
+        clock.ms = NEW_YEAR_MS + 10
+        assert await store.due(clock.ms, 9) == ["elsewhere", "here"]
+        assert list(await store.take(1, _THERE)) == [Claimed("here", 2)]
+        assert list(await store.take(9, _THERE)) == []
+        stands = await store.head("elsewhere")
+        assert (abs(stands.version), stands.epoch, stands.lease) == (7, 4, None)
 
     @in_loop
     async def test_many_leases_are_renewed_at_once_and_stale_ones_are_not(self, store: Store) -> None:

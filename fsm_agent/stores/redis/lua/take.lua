@@ -35,11 +35,12 @@ local function is_wanted(head)
   return not without[definition .. '\n' .. state]
 end
 
--- What an agent is, and will be under the lease; nil if it is not to be claimed. Fails for a damaged one.
+-- What an agent is, and will be under the lease; nil if it is not to be claimed, like what stands in for one in another
+-- tier, whose version is below 0. Fails for a damaged one.
 local function claimable(id)
   local head = heads .. id
   local now = is_wanted(head) and standing(head)
-  local since = now and due_at(now)
+  local since = now and not string.match(now.version, '^%-') and due_at(now)
   if not since or tonumber(since) > now_ms or not string.match(now.epoch, '^%d+$') then
     return nil
   end
@@ -104,7 +105,7 @@ while #found < limit and looked < MOST do
     after, score = id, place
   end
 end
-local told = {'done', are_all, after, score}
+local told = {}
 for _, claim in ipairs(found) do
   local epoch = redis.call('HINCRBY', claim.head, 'epoch', 1)
   redis.call('HSET', claim.head, 'lease', lease)
@@ -112,4 +113,4 @@ for _, claim in ipairs(found) do
   told[#told + 1] = claim.id
   told[#told + 1] = epoch
 end
-return told
+return {'done', are_all, after, score, told}
