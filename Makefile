@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Tests start hundreds of processes: none of them is to compile all modules again, whatever the shell asks for.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-server review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema http-api clean
+.PHONY: help demo demo-server review-demo check test lint types layers unit prove bench bench-quick bench-million bench-workers bench-scale bench-simulation diagrams schema http-api clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,17 @@ bench-quick: $(VENV)/test.stamp system  ## the rows that tell the speed of a ste
 
 bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite and in PostgreSQL (about 20 minutes)
 	$(BIN)/python -m benchmarks --million
+
+bench-workers: $(VENV)/test.stamp system  ## workers on PostgreSQL and Redis: agents a second, wakes, conflicts (about 15 minutes)
+	$(BIN)/python -m benchmarks --workers
+
+SIZE ?= small
+
+bench-scale: $(VENV)/test.stamp system  ## what a step and an agent cost, for docs/scaling.md (3 minutes; SIZE=full: about 20)
+	$(BIN)/python -m benchmarks --scale $(SIZE)
+
+bench-simulation: $(VENV)/test.stamp  ## 1 to 100 workers and up to a million agents in virtual time (about 30 minutes)
+	$(BIN)/python -m benchmarks --simulation
 
 .PHONY: peers
 peers: $(PEERS)/stamp

@@ -9,17 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from benchmarks import decision, plots, report
 from benchmarks.measure import Row, attempt, reason
 from benchmarks.peers import compared
 from benchmarks.peers.contenders import PYTHON
 from benchmarks.places import Places, open_places
-from benchmarks.plan import Group, all_groups, quick_groups
-from benchmarks.sizes import FULL, SMOKE, Sizes
+from benchmarks.plan import Group, all_groups, quick_groups, worker_groups
+from benchmarks.sizes import FULL, SMALL_SCALE, SMOKE, Sizes
 
 _BEGAN: Final = time.monotonic()
+SMALL: Final = "small"
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 
 
@@ -27,11 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 whether the bars are met or not: a ratio is reported, never asserted."""
     said = _parse(arguments)
     sizes = SMOKE if said.smoke else FULL
+    if said.scale == SMALL:
+        sizes = SMALL_SCALE
     with open_places() as places:
-        if said.quick:
+        if said.scale == SMALL:
+            print(measure_scale(places, sizes))
+        elif said.quick:
             print(measure_bars(quick_groups(places, sizes)))
         else:
-            _write(said.output, places, sizes, python=said.peers, is_million=said.million)
+            _write(said.output, _measures(said, places, sizes), sizes)
     return 0
 
 
@@ -42,6 +47,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--smoke", action="store_true", help="as little as can be, to see that everything runs")
     parser.add_argument("--million", action="store_true", help="only the million waiting agents, which are kept")
+    parser.add_argument("--workers", action="store_true", help="only the worker processes")
+    parser.add_argument(
+        "--scale", choices=(SMALL, "full"), help="only what a step costs: a little on the terminal, or in full"
+    )
+    parser.add_argument("--simulation", action="store_true", help="only workers in virtual time, without any server")
     parser.add_argument("--peers", type=Path, default=PYTHON, help="the interpreter of the environment of the peers")
     parser.add_argument("--output", type=Path, help="the page that is written, with its plots beside it")
     said = parser.parse_args(arguments)
@@ -51,24 +61,53 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return said
 
 
-def _write(page: Path, places: Places, sizes: Sizes, *, python: Path, is_million: bool) -> None:
-    """Section by section, so that a run that is cut leaves what it has measured."""
-    if is_million:
-        from benchmarks.million import million_section
+#: how the sections of a page are measured
+_Measures: TypeAlias = dict[str, Callable[[], str]]
 
-        measures: dict[str, Callable[[], str]] = {report.MILLION: partial(million_section, places, sizes)}
-    else:
-        measures = {
-            report.BARS: lambda: measure_bars(all_groups(places, sizes)),
-            report.PEERS: partial(measure_peers, places, sizes, python),
-            report.DECISION: partial(measure_patterns, places, sizes),
-        }
+
+def _measures(said: argparse.Namespace, places: Places, sizes: Sizes) -> _Measures:
+    """What was asked for; if it was nothing special, all but the parts that are measured by themselves."""
+    if said.million:
+        return {report.MILLION: partial(_measure_million, places, sizes)}
+    if said.workers:
+        return {report.WORKERS: lambda: measure_bars(worker_groups(places, sizes))}
+    if said.scale:
+        return {report.SCALE: partial(measure_scale, places, sizes)}
+    if said.simulation:
+        return {report.SIMULATION: partial(measure_simulation, sizes)}
+    return {
+        report.BARS: lambda: measure_bars(all_groups(places, sizes)),
+        report.PEERS: partial(measure_peers, places, sizes, said.peers),
+        report.DECISION: partial(measure_patterns, places, sizes),
+    }
+
+
+def _write(page: Path, measures: _Measures, sizes: Sizes) -> None:
+    """Section by section, so that a run that is cut leaves what it has measured."""
     sections = report.read_sections(page)
     for section, measure in measures.items():
         sections[section] = measure()
         page.write_text(report.page(sections, runs=sizes.runs))
     for path, plot in plots.drawn(page).items():
         path.write_text(plot)
+
+
+def _measure_million(places: Places, sizes: Sizes) -> str:
+    from benchmarks.million import million_section
+
+    return million_section(places, sizes)
+
+
+def measure_scale(places: Places, sizes: Sizes) -> str:
+    from benchmarks.scale import scale_section
+
+    return scale_section(places, sizes)
+
+
+def measure_simulation(sizes: Sizes) -> str:
+    from benchmarks.simulation.section import simulation_section
+
+    return _told(simulation_section(sizes))
 
 
 def measure_bars(groups: Sequence[Group]) -> str:

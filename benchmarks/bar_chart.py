@@ -26,7 +26,8 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 _OTHERS: Final = "#8c959f"
 
-_STYLE: Final = """<style>
+#: of all plots; it follows the reader's choice of light or dark
+STYLE: Final = """<style>
 text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
 .title { font-size: 16px; font-weight: 600 }
 .panel, .ours { font-weight: 600 }
@@ -76,7 +77,7 @@ def bar_chart(title: str, note: str, panels: Mapping[str, Sequence[Bar]], scale:
             f'height="{height}" role="img">',
             f"<title>{escape(title)}</title>",
             f"<desc>{escape(_said(panels))}</desc>",
-            _STYLE,
+            STYLE,
             f'<rect class="paper" width="{_WIDTH}" height="{height}" rx="6"/>',
             f'<text class="title" x="20" y="30">{escape(title)}</text>',
             f'<text class="note" x="20" y="49">{escape(note)}</text>',

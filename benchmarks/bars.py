@@ -38,3 +38,16 @@ LARGER: Final = 1.3
 
 #: KB at most of an agent that waits; memory and Redis keep everything in RAM, ready to be read.
 WAITING_KB: Final[Mapping[str, float]] = {"SQLite": 0.85}
+
+#: At least so many times the agents a second of a worker that looks and claims one by one, and so many agents a second,
+#: of one process.
+WORKER: Final = 3
+WORKER_AGENTS: Final = 315
+#: At most, with four processes: loads an agent, and claims or commits that were refused.
+WORKER_LOADS: Final = 1.1
+TAKE_CONFLICTS: Final = 0
+#: Milliseconds at most from a commit in another process to the first action.
+WORKER_WAKE_P50_MS: Final = 50
+WORKER_WAKE_P99_MS: Final = 250
+#: What finding who is due takes at most, where others are held, against where none are.
+AMONG_HELD: Final = 2

@@ -11,6 +11,7 @@ from benchmarks.measure import Row
 from benchmarks.place import Place
 from benchmarks.places import Places
 from benchmarks.sizes import Sizes
+from benchmarks.workers import held, throughput, wake
 
 
 class Measure(NamedTuple):
@@ -81,6 +82,29 @@ def quick_groups(places: Places, sizes: Sizes) -> list[Group]:
         for title, said, measures in all_groups(places, sizes)
     ]
     return [group for group in groups if group[2]]
+
+
+def worker_groups(places: Places, sizes: Sizes) -> list[Group]:
+    """What `make bench-workers` measures."""
+    servers, found = (places.postgres, places.redis), (places.sqlite, places.postgres, places.redis)
+    return [
+        (
+            "Agents a second",
+            "Against the worker as it was before `take`: each process looks who is due, claims up to 100 of them one "
+            "by one, and looks again after a second. All processes are on the machine of the server.",
+            [_at(place, sizes, "agents a second", throughput.agents_a_second) for place in servers],
+        ),
+        (
+            "Wake",
+            "A runner in another process starts agents and drives none; it rings the store's bell by itself.",
+            [_at(place, sizes, "wake", wake.wake_latency) for place in servers],
+        ),
+        (
+            "Among agents that are held",
+            "Two parts of one database take turns: one where others are held, and one where none are.",
+            [_at(place, sizes, "held", held.held_rows) for place in found],
+        ),
+    ]
 
 
 def _in_memory(places: Places, sizes: Sizes) -> list[Measure]:

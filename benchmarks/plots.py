@@ -13,7 +13,9 @@ from typing import Final
 
 from benchmarks import report
 from benchmarks.bar_chart import Bar, Scale, bar_chart
+from benchmarks.line_chart import Lines, Point, axis, line_chart
 from benchmarks.peers.compared import CONVERSATION, STEPS
+from benchmarks.simulation.section import BACKLOG, STARTS
 
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 
@@ -26,7 +28,13 @@ _BY_HAND: Final = "statements by hand"
 def drawn(page: Path) -> dict[Path, str]:
     """Each plot of a page, by the file that it belongs to; none of what is not measured yet."""
     peers = report.read_sections(page).get(report.PEERS, "")
-    plots = {"steps.svg": _steps(peers), "conversation.svg": _conversation(peers)}
+    simulation = report.read_sections(page).get(report.SIMULATION, "")
+    plots = {
+        "steps.svg": _steps(peers),
+        "conversation.svg": _conversation(peers),
+        "simulated_throughput.svg": _simulated_throughput(simulation),
+        "simulated_wake.svg": _simulated_wake(simulation),
+    }
     return {page.with_name(name): plot for name, plot in plots.items() if plot}
 
 
@@ -62,6 +70,50 @@ def _conversation(peers: str) -> str:
         {row["backend"]: bars},
         Scale(ticks[0][0], max(high, ticks[-1][0]), ticks, is_log=True),
     )
+
+
+def _simulated_throughput(simulation: str) -> str:
+    """A line for each number of agents."""
+    lines: dict[str, list[Point]] = {}
+    for row in _table(simulation, BACKLOG):
+        lines.setdefault(f"{row['agents']} agents", []).append((_number(row["workers"]), _number(row["agents/s"])))
+    return _line_chart(
+        "Agents a second, simulated",
+        "More is better. All agents are due at once; the database has 8 cores. Both axes are logarithmic.",
+        lines,
+        ("worker processes", "agents a second"),
+    )
+
+
+def _simulated_wake(simulation: str) -> str:
+    """Two lines for agents that are started, few a second and many."""
+    rows = list(_table(simulation, STARTS))
+    lines: dict[str, list[Point]] = {}
+    for row in rows:
+        rate = row["starts/s"]
+        if rate in (rows[0]["starts/s"], rows[-1]["starts/s"]):
+            for figure in ("p50", "p99"):
+                point = (_number(row["workers"]), _number(row[f"wait {figure}"]))
+                lines.setdefault(f"{figure}, {rate} starts/s", []).append(point)
+    return _line_chart(
+        "From a start to its action in ms, simulated",
+        "Less is better. Another process starts agents and rings. Both axes are logarithmic.",
+        lines,
+        ("worker processes", "milliseconds"),
+    )
+
+
+def _line_chart(title: str, note: str, lines: Lines, axes: tuple[str, str]) -> str:
+    if not lines:
+        return ""
+    across, up = (
+        axis(name, [point[place] for points in lines.values() for point in points]) for place, name in enumerate(axes)
+    )
+    return line_chart(title, note, lines, across, up)
+
+
+def _number(cell: str) -> float:
+    return float(cell.removesuffix(" ms").replace(",", ""))
 
 
 def _table(peers: str, title: str) -> Iterator[Mapping[str, str]]:

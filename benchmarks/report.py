@@ -15,10 +15,13 @@ DECISION: Final = "Where state may live"
 BARS: Final = "What the promises cost"
 PEERS: Final = "Beside other libraries"
 MILLION: Final = "A million waiting agents"
+WORKERS: Final = "Workers"
+SCALE: Final = "What a step costs"
+SIMULATION: Final = "Workers in a simulation"
 #: written by hand
 MISSED: Final = "Bars that are missed"
 #: in this order
-SECTIONS: Final = (DECISION, BARS, PEERS, MILLION, MISSED)
+SECTIONS: Final = (DECISION, BARS, PEERS, MILLION, WORKERS, SCALE, SIMULATION, MISSED)
 
 _LIBRARIES: Final = ("apsw", "psycopg", "redis", "transitions", "cel-expr-python")
 

@@ -37,6 +37,20 @@ class Sizes:
     million: int = 1_000_000
     million_due: int = 100
     million_asking: int = 100_000
+    #: agents that worker processes drive, how many processes, and how often
+    worker_agents: int = 2_000
+    worker_processes: tuple[int, ...] = (1, 2, 4)
+    worker_runs: int = 3
+    #: agents that are started while workers wait for them
+    wake_starts: int = 400
+    #: agents that somebody holds, and leases that are renewed at once
+    held: int = 50_000
+    leases: int = 1_000
+    #: of a simulation: processes, agents that are due at once, agents that are started, and agents with timers
+    simulated_workers: tuple[int, ...] = (1, 3, 10, 30, 100)
+    simulated_agents: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    simulated_starts: int = 1_000
+    simulated_timers: tuple[int, ...] = (1_000, 10_000, 100_000)
 
 
 FULL = Sizes()
@@ -65,4 +79,14 @@ SMOKE = Sizes(
     million=60,
     million_due=3,
     million_asking=12,
+    worker_agents=12,
+    worker_processes=(1, 4),
+    worker_runs=1,
+    wake_starts=4,
+    held=20,
+    leases=10,
+    simulated_workers=(1, 3),
+    simulated_agents=(20, 40),
+    simulated_starts=10,
+    simulated_timers=(20, 40),
 )

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import click
 
+from fsm_agent.cli.engine import wakeups_of
 from fsm_agent.cli.input.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.settings import CommandSettings
@@ -123,7 +124,12 @@ def finish(settings: CommandSettings, work: Callable[[Session], Awaitable[Result
         if store.needs_loop:
             await event_loop.reach()
         async with Runner(
-            store, actions=actions, observe=progress.observe, surroundings=around, telemetry=configured()
+            store,
+            actions=actions,
+            observe=progress.observe,
+            surroundings=around,
+            telemetry=configured(),
+            wakeups=wakeups_of(settings),
         ) as runner:
             return await work(Session(settings, runner, progress))
 

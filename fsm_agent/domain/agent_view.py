@@ -56,8 +56,8 @@ def error_of(head: Head) -> dict[str, Json] | None:
 
 
 def trying(head: Head) -> Retrying | None:
-    """The next attempt of an action that has failed, if it is tried again."""
-    if head.status is not Status.RUNNING or not head.attempts:
+    """The next attempt of an action that has failed, if it is tried again, or that no worker has had so far."""
+    if head.status is not Status.RUNNING or not (head.attempts or head.problem):
         return None
     return Retrying(head.attempts + 1, head.retry_ms, head.problem)
 

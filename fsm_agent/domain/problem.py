@@ -32,9 +32,9 @@ def why_parked(step: Step) -> Problem:
 
 
 class Retrying(NamedTuple):
-    """An action that has failed and is tried again."""
+    """An action that has failed and is tried again, or that no worker has had so far."""
 
-    #: the one that comes next; 2 after the first has failed
+    #: the one that comes next; 2 after the first has failed, 1 if there was none
     attempt: int
     #: when that is due; ``None`` is now
     at_ms: int | None

@@ -162,7 +162,7 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, ou
         case Failed():
             yield from _failed(driver, aggregate, reply, outputs)
         case Missing(message):
-            yield from _missing(driver, aggregate, Problem("ActionMissing", message))
+            yield from _missing(driver, aggregate, message)
         case Doubtful():
             unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
             yield from write(driver, aggregate, with_usage(park(aggregate, unclear, reply.problem), outputs))
@@ -172,14 +172,15 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, ou
             return
 
 
-def _missing(driver: Driver, aggregate: Aggregate, problem: Problem) -> Flow:
-    """Park the agent, or leave it to others who may have its action; the problem is noted in any case."""
+def _missing(driver: Driver, aggregate: Aggregate, message: str) -> Flow:
+    """Park the agent, or leave it to others who may have its action, and note that."""
     if driver.parks_missing:
-        yield from write(driver, aggregate, park(aggregate, Event("error"), problem))
+        yield from write(driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", message)))
         return
     head = aggregate.head
+    problem = Problem("ActionMissing", f"no worker has action {aggregate.program.state(head.state).do!r}")
     yield RecordAttempt(head.id, head.epoch, head.attempts, head.retry_ms, problem=problem)
-    raise LeftToOthers(problem.message)
+    raise LeftToOthers(message)
 
 
 def _paused(aggregate: Aggregate, until_ms: int) -> Flow:

@@ -8,6 +8,7 @@ from fsm_agent.engines.agent_tasks import AgentTasks
 from fsm_agent.engines.base import HORIZON_MS, Advance, Engine, advance
 from fsm_agent.engines.service import serve_engine
 from fsm_agent.engines.urls import open_engine
+from fsm_agent.engines.wakeups import EngineWakeups
 from fsm_agent.runtime.wakeups import SentWakeups, Wakeups
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Advance",
     "AgentTasks",
     "Engine",
+    "EngineWakeups",
     "SentWakeups",
     "Wakeups",
     "advance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
 
 from fsm_agent.engines.base import HORIZON_MS, Advance
@@ -21,6 +22,11 @@ class AgentTasks:
         #: agents that need somebody later
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._is_over = False
+
+    @property
+    def at_work(self) -> Collection[asyncio.Task[None]]:
+        """The agents that are being advanced, or wait for a place."""
+        return self._tasks.values()
 
     def wake(self, agent_id: str) -> None:
         """Advance an agent now. Does nothing once ``drain`` has begun."""

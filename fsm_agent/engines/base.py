@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Self, TypeAlias
 
 from fsm_agent.domain.agent import Head
@@ -72,15 +72,14 @@ class Engine(ABC):
         await self.close()
 
 
-async def advance(runner: Runner, agent_id: str) -> int | None:
+async def advance(runner: Runner, agent_id: str, *, workflows: Collection[str] | None = None) -> int | None:
     """Drive an agent as far as it goes now; returns the milliseconds until it needs somebody again, ``None`` if never.
 
-    Raises nothing but ``CancelledError``. Whoever cannot be driven is left to the sweep, which says why.
+    Raises nothing but ``CancelledError``. Whoever cannot be driven here is left to the sweep of a worker that can: an
+    agent of none of ``workflows`` (``None`` is all), one whose action is missing here, one that is damaged.
     """
-    store = runner.store
     try:
-        await runner.resume(agent_id, stay=False)
-        return needed_in_ms(await store.head(agent_id), await store.now())
+        return await _drive(runner, agent_id, workflows)
     except LeaseHeld as held:
         return await _until(runner, held)
     except AgentNotFound:
@@ -94,6 +93,15 @@ async def advance(runner: Runner, agent_id: str) -> int | None:
         why = f"unexpected {type(error).__name__}: {error}"
         logger.exception("agent %s could not be driven: %s", agent_id, why, extra=_facts(agent_id))
     return None
+
+
+async def _drive(runner: Runner, agent_id: str, workflows: Collection[str] | None) -> int | None:
+    store = runner.store
+    if workflows is not None and (await store.head(agent_id)).workflow not in workflows:
+        return None
+    if (await runner.claims.resume(agent_id)).missing is not None:
+        return None
+    return needed_in_ms(await store.head(agent_id), await store.now())
 
 
 def needed_in_ms(head: Head, now_ms: int) -> int | None:

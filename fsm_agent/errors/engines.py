@@ -17,6 +17,7 @@ class EngineUnavailable(EngineError):
     """It cannot be reached, or will not serve; the same call may work later."""
 
     def __init__(self, url: str, why: str) -> None:
+        self.why = why
         super().__init__(
             f"engine {url} does not answer: {why}; agents that are due wait for the next sweep of a worker"
         )

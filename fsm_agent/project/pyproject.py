@@ -14,7 +14,18 @@ from fsm_agent.errors import SettingsInvalid
 from fsm_agent.project.defaults import DEFAULT_STORE
 
 #: keys of ``[tool.fsm-agent]``
-KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")
+KEYS: Final = (
+    "modules",
+    "store",
+    "namespaces",
+    "sealed",
+    "retention",
+    "engine",
+    "model",
+    "mcp",
+    "environment",
+    "limits",
+)
 
 _SETTINGS: Final = "pyproject.toml"
 
@@ -29,9 +40,13 @@ class Project(NamedTuple):
     modules: tuple[str, ...] = ()
     #: the path of an SQLite file is relative to the folder, wherever the command runs
     store: str | None = None
+    #: pattern of namespaces -> the URL of the store in which they live; the first that fits counts
+    namespaces: Mapping[str, str] = NOTHING
     #: whether nothing is stored in clear text
     sealed: bool = False
     retention: Mapping[str, Any] = NOTHING
+    #: the URL of the engine that carries wake-ups
+    engine: str | None = None
     #: the model to ask if nothing else says which
     model: str | None = None
     #: MCP servers by name
@@ -40,6 +55,21 @@ class Project(NamedTuple):
     environment: tuple[str, ...] = ()
     #: limit of the data if the workflow sets none
     data_limit: str = DEFAULT_LIMIT.text
+
+    def store_of(self, namespace: str) -> str | None:
+        """The URL of the store in which a namespace lives; ``None`` if the project names none. Raises
+        ``SettingsInvalid`` if there are rules, and none of them fits: what belongs elsewhere is not put anywhere."""
+        if not self.namespaces:
+            return self.store
+        from fnmatch import fnmatchcase
+
+        for pattern, url in self.namespaces.items():
+            if fnmatchcase(namespace, pattern):
+                return url
+        raise SettingsInvalid(
+            f"no rule says in which store namespace {namespace!r} lives: [tool.fsm-agent.namespaces] has "
+            f"{listed(self.namespaces)}"
+        )
 
 
 def project_here() -> Project:
@@ -74,9 +104,11 @@ def _read_project(folder: str) -> Project:
     return Project(
         folder,
         tuple(section.get("modules", ())),
-        _anchored(section.get("store"), folder),
+        _anchored(section["store"], folder) if "store" in section else None,
+        namespaces={pattern: _anchored(url, folder) for pattern, url in section.get("namespaces", {}).items()},
         sealed=section.get("sealed", False),
         retention=section.get("retention", {}),
+        engine=section.get("engine"),
         model=section.get("model"),
         mcp=section.get("mcp", {}),
         environment=tuple(section.get("environment", ())),
@@ -147,6 +179,12 @@ def _problem_of_retention(retention: Any) -> str | None:
     return None
 
 
+def _problem_of_namespaces(rules: Any) -> str | None:
+    if isinstance(rules, dict) and all(isinstance(url, str) and "://" in url for url in rules.values()):
+        return None
+    return 'namespaces must be a table of URLs by pattern, such as {"eu-*" = "postgresql://eu/agents"}'
+
+
 def _must_be(kind: type, how: str) -> Callable[[Any], str | None]:
     return lambda value: None if isinstance(value, kind) else how
 
@@ -154,7 +192,9 @@ def _must_be(kind: type, how: str) -> Callable[[Any], str | None]:
 _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "modules": _problem_of_modules,
     "store": _must_be(str, f'store must be a URL, such as "{DEFAULT_STORE}"'),
+    "namespaces": _problem_of_namespaces,
     "sealed": _must_be(bool, "sealed must be true or false"),
+    "engine": _must_be(str, 'engine must be a URL, such as "temporal://127.0.0.1:7233"'),
     "model": _must_be(str, 'model must be the name of a model, such as "openai-chat:gpt-4.1"'),
     "mcp": _problem_of_servers,
     "retention": _problem_of_retention,
@@ -163,6 +203,6 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
 }
 
 
-def _anchored(store: str | None, folder: str) -> str | None:
+def _anchored(store: str, folder: str) -> str:
     """The URL with its relative files in ``folder``; a tiered store may have two files."""
-    return store and _FILE.sub(lambda file: f"{file[1]}{os.path.join(folder, file[2])}", store)
+    return _FILE.sub(lambda file: f"{file[1]}{os.path.join(folder, file[2])}", store)

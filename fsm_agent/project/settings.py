@@ -32,12 +32,15 @@ class Settings:
         by: str | None = None,
         modules: tuple[str, ...] = (),
         model: str | None = None,
+        *,
+        engine: str | None = None,
     ) -> None:
         self.given_store = store
         self.namespace = namespace
         self.given_by = by
         self.given_modules = modules
         self.given_model = model
+        self.given_engine = engine
 
     @cached_property
     def project(self) -> Project:
@@ -48,7 +51,8 @@ class Settings:
 
     @property
     def store(self) -> str:
-        return self.given_store or self.project.store or DEFAULT_STORE
+        """Raises ``SettingsInvalid`` if the project has rules for namespaces, and none fits this one."""
+        return self.given_store or self.project.store_of(self.namespace) or DEFAULT_STORE
 
     @property
     def is_lasting(self) -> bool:
@@ -68,6 +72,13 @@ class Settings:
             return self.given_by or getpass.getuser()
         except (KeyError, OSError):
             return None
+
+    @property
+    def engine(self) -> str | None:
+        """The URL of the engine that carries wake-ups; without one, the bell of the store does."""
+        from fsm_agent.domain.environment import ENGINE
+
+        return self.given_engine or os.environ.get(ENGINE) or self.project.engine
 
     @property
     def keys(self) -> dict[str, bytes]:

@@ -50,8 +50,10 @@ class Claims:
         return await self._driven(turn.delivered, is_vain=turn.is_vain)
 
     async def resume(self, agent_id: str) -> Driven:
-        """Go on with an agent that nobody has taken, in the same way; raises ``LeaseHeld``."""
-        return await self._driven(await self._loop.run(delivery.resume(self._driver(), agent_id)))
+        """Go on with an agent that nobody has taken, in the same way; raises ``LeaseHeld``. Nobody is woken: whoever
+        resumes an agent that was told to it looks after it, or its wake-ups would never end."""
+        delivered = await self._loop.run(delivery.resume(self._driver(), agent_id))
+        return await self._driven(delivered, wakes=False)
 
     async def release(self, claimed: Claimed) -> None:
         """Give an agent back that was taken."""
@@ -60,9 +62,9 @@ class Claims:
     def _driver(self) -> Driver:
         return self._loop.driver(stays=False, parks_missing=False)
 
-    async def _driven(self, delivered: delivery.Delivered, *, is_vain: bool = False) -> Driven:
+    async def _driven(self, delivered: delivery.Delivered, *, is_vain: bool = False, wakes: bool = True) -> Driven:
         aggregate = delivered.aggregate
         if not is_vain and aggregate.missing is None:
-            await self._loop.concluded(delivered)
+            await self._loop.concluded(delivered, wakes=wakes)
         head = aggregate.head
         return Driven(is_vain, aggregate.missing, head.workflow, head.definition, head.state)

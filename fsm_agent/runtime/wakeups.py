@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Status
 from fsm_agent.engine.delivery import Delivered
+from fsm_agent.errors import EngineUnavailable
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.base import Store
 
@@ -28,6 +29,8 @@ logger = logging.getLogger("fsm_agent")
 #: how long a wake-up may take
 WAKE_S: Final = 2
 _MINUTE_S: Final = 60
+#: how long nothing is sent after a failure
+_PAUSE_S: Final = 5
 
 
 class Wakeups(ABC):
@@ -46,10 +49,13 @@ class Wakeups(ABC):
 
 
 class SentWakeups(Wakeups):
-    """Wake-ups that are messages to somewhere: ``send`` may fail or hang, and ``wake`` bounds it and logs that."""
+    """Wake-ups that are messages to somewhere: ``send`` may fail or hang, and ``wake`` bounds it and logs that. After a
+    failure nothing is sent for a while, so that not every caller waits for a place that is away."""
 
-    def __init__(self, place: str, *, warn_again_s: float = _MINUTE_S) -> None:
+    def __init__(self, place: str, *, warn_again_s: float = _MINUTE_S, pause_s: float = _PAUSE_S) -> None:
         """``place`` is named in the log; it shows no password."""
+        self._pause_s = pause_s
+        self._quiet_until_s = -math.inf
         self.outage = OutageLog(
             f"agents that are due cannot be told to {place}, and wait for the next sweep", again_s=warn_again_s
         )
@@ -59,12 +65,15 @@ class SentWakeups(Wakeups):
         """Send the message. May raise anything, and is cancelled after ``WAKE_S`` seconds."""
 
     async def wake(self, agent_id: str, at_ms: int | None = None) -> None:
+        if time.monotonic() < self._quiet_until_s:
+            return
         try:
             async with _bound():
                 await self.send(agent_id, at_ms)
         except BaseException as error:
             if _is_told_to_stop(error):
                 raise
+            self._quiet_until_s = time.monotonic() + self._pause_s
             self.outage.begins(error)
         else:
             self.outage.ends()
@@ -75,7 +84,7 @@ class StoreBell(SentWakeups):
     wake-ups that come while it rings share the next ring."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__("workers by the bell of their store", warn_again_s=math.inf)
+        super().__init__("workers by the bell of their store", warn_again_s=math.inf, pause_s=0)
         self.needs_loop = store.needs_loop
         self._store = store
         self._turn: asyncio.Lock | None = None
@@ -169,4 +178,6 @@ def _is_told_to_stop(error: BaseException) -> bool:
 def _said(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"no answer within {WAKE_S} s"
+    if isinstance(error, EngineUnavailable):
+        return error.why
     return str(error) or type(error).__name__

@@ -10,6 +10,7 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.record import Record
 from fsm_agent.engines import advance
@@ -18,6 +19,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock
 from tests.support.runtime import flow, on_loop
+from tests.support.wakeups import NotedWakeups
 
 FLOW = flow("""
     events: {ok: {}, nap: {}, end: {}}
@@ -26,6 +28,13 @@ FLOW = flow("""
       working: {do: work, retry: {attempts: 3, backoff: 10s}, on: {ok: idle}}
       idle: {on: {nap: napping, end: done}}
       napping: {after: {1h: idle}}
+      done: {final: true}
+""")
+
+NAP = flow("""
+    initial: napping
+    states:
+      napping: {after: {1h: done}}
       done: {final: true}
 """)
 
@@ -120,7 +129,38 @@ async def test_what_goes_wrong_is_logged_and_not_raised(
 
 
 @on_loop
+async def test_whoever_advances_an_agent_wakes_nobody() -> None:
+    noted, clock = NotedWakeups(), FakeClock()
+    async with Runner(MemoryStore(clock=clock), wakeups=noted) as runner:
+        await runner.start(NAP, id="a")
+        assert noted.taken() == [("a", clock.ms + 3_600_000)]
+        assert await advance(runner, "a") == 3_600_000
+        assert noted.taken() == []
+
+
+@on_loop
 async def test_nobody_is_missed_who_is_not_there() -> None:
     runner, _, _ = at_work()
     async with runner:
         assert await advance(runner, "nobody") is None
+
+
+@on_loop
+async def test_an_agent_of_another_workflow_is_left_to_others() -> None:
+    runner, store, _ = at_work()
+    async with runner:
+        await runner.start(FLOW, id="a", drive=False)
+        assert await advance(runner, "a", workflows=["other"]) is None
+        assert (await store.head("a")).wake_ms == 0
+        assert await advance(runner, "a", workflows=["other", "w"]) is None
+        assert (await store.head("a")).wake_ms is None
+
+
+@on_loop
+async def test_an_agent_whose_action_is_missing_here_is_left_to_others_and_not_parked() -> None:
+    store = MemoryStore()
+    async with Runner(store) as runner:
+        await runner.start(FLOW, id="a", drive=False)
+        assert await advance(runner, "a") is None
+        head = await store.head("a")
+        assert (head.status, head.lease) == (Status.RUNNING, None)

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from fsm_agent import sync
-from fsm_agent.engines import open_engine, serve_engine
+from fsm_agent.engines import local, open_engine, serve_engine
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import EngineContract
-from tests.support.runtime import Gate, flow, on_loop
+from tests.support.runtime import Gate, flow, on_loop, until
 
 WORK = flow("""
     events: {ok: {}}
@@ -32,10 +32,11 @@ class TestLocalEngine(EngineContract):
 @on_loop
 async def test_a_caller_in_another_thread_wakes_the_worker_of_this_loop() -> None:
     gate, stopped = Gate(), asyncio.Event()
+    asyncio.get_running_loop().set_debug(enabled=True)  # it tells of calls that are not safe between threads
     engine, store = open_engine("local://shop"), MemoryStore()
     async with Runner(store, actions=[gate.as_action()]) as runner:
         serving = asyncio.create_task(serve_engine(engine, runner, at_once=1, stopped=stopped, drain_s=9))
-        await asyncio.sleep(0)
+        await until(lambda: len(local._SERVED) > 0)
         caller = sync.Runner(store, wakeups=open_engine("local://shop").wakeups())
         await asyncio.to_thread(caller.start, WORK, id="a", drive=False)
         await gate.begun.wait()

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from fsm_agent.engines import Advance, Engine, Wakeups, serve_engine, service
+from fsm_agent.engines import Advance, Engine, Wakeups, local, open_engine, serve_engine, service
 from fsm_agent.errors import EngineUnavailable
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
-from tests.support.runtime import Gate, flow, on_loop
+from tests.support.runtime import Gate, flow, on_loop, until
 from tests.support.wakeups import NotedWakeups
 
 FLOW = flow("""
@@ -73,3 +73,20 @@ async def test_what_works_when_it_stops_ends_and_the_next_action_is_left_to_othe
         await serving
         head = await runner.store.head("a")
         assert (head.state, head.lease, gate.calls) == ("again", None, 1)
+
+
+@on_loop
+async def test_whoever_cancels_waits_for_nothing_that_works() -> None:
+    gate, stopped, cancelled = Gate(), asyncio.Event(), asyncio.Event()
+    async with Runner(MemoryStore(), actions=[gate.as_action()]) as runner:
+        await runner.start(FLOW, id="a", drive=False)
+        engine = open_engine("local://cancelled")
+        serve = serve_engine(engine, runner, at_once=1, stopped=stopped, drain_s=3600, cancelled=cancelled)
+        serving = asyncio.create_task(serve)
+        await until(lambda: len(local._SERVED) > 0)
+        await engine.wakeups().wake("a")
+        await gate.begun.wait()
+        stopped.set()
+        cancelled.set()
+        await serving
+        assert (gate.was_cancelled, (await runner.store.head("a")).lease) == (True, None)

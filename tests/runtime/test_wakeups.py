@@ -293,6 +293,22 @@ async def test_a_wake_up_that_hangs_ends_in_time(
 
 
 @on_loop
+async def test_after_a_failure_nothing_is_sent_for_a_while() -> None:
+    class Away(SentWakeups):
+        sent = 0
+
+        async def send(self, agent_id: str, at_ms: int | None) -> None:
+            self.sent += 1
+            raise OSError("no route")
+
+    patient, eager = Away("nowhere", pause_s=3600), Away("nowhere", pause_s=0)
+    for _ in range(3):
+        await patient.wake("a")
+        await eager.wake("a")
+    assert (patient.sent, eager.sent) == (1, 3)
+
+
+@on_loop
 async def test_even_what_is_no_exception_is_not_raised_but_a_cancelled_caller_is_cancelled() -> None:
     class Panic(BaseException):
         pass
@@ -306,7 +322,7 @@ async def test_even_what_is_no_exception_is_not_raised_but_a_cancelled_caller_is
             self.begun.set()
             await asyncio.Event().wait()
 
-    wakeups = Panicking("nowhere")
+    wakeups = Panicking("nowhere", pause_s=0)
     await wakeups.wake("panic")
     waking = asyncio.create_task(wakeups.wake("hangs"))
     await wakeups.begun.wait()

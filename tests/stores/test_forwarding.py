@@ -9,6 +9,7 @@ import pytest
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.stores.listing import Listing
+from fsm_agent.stores.urls import open_store
 
 PORT = {**vars(Listing), **vars(Store)}
 VERBS = {name for name, verb in PORT.items() if inspect.iscoroutinefunction(verb) and not name.startswith("_")}
@@ -29,3 +30,11 @@ def test_a_verb_of_the_port_is_handed_on(verb: str) -> None:
 
 def test_one_status_is_listed_by_the_verb_for_several_which_a_subclass_may_change() -> None:
     assert ForwardingStore.list is Store.list
+
+
+def test_whoever_holds_other_stores_opens_as_many_connections_as_they_do() -> None:
+    one, two = "postgresql://fsm@127.0.0.1/one?pool_size=3", "postgresql://fsm@127.0.0.1/two?pool_size=5"
+    assert open_store(one, keys={"k1": bytes(32)}).max_connections == 4
+    assert open_store(f"tiered:{one},{two}").max_connections == 4 + 6
+    assert open_store(f"tiered:memory://,{two}").max_connections == 6
+    assert open_store("memory://").max_connections is None

@@ -251,10 +251,10 @@ def test_a_process_of_before_agents_were_due_since_a_time_goes_on_beside_newer_o
 
     async def look(store: Store) -> None:
         assert await store.due(NEW_YEAR_MS + 7, 9) == ["longer", "timer", "lapsed", "due"]
-        for name, agent_id in (("release", "held"), ("step", "waits")):
+        for name, agent_id in (("release", "held"), ("step", "due")):
             old.execute(f"EXECUTE \"{name}\" ('{agent_id}')".encode())
         due = await store.due(NEW_YEAR_MS + 7, 9)
-        assert (sorted(due[:2]), due[2:]) == (["held", "waits"], ["longer", "timer", "lapsed", "due"])
+        assert (sorted(due[:2]), due[2:]) == (["due", "held"], ["longer", "timer", "lapsed"])
         by_old = old.execute("EXECUTE \"due\" ('default')").fetchall()
         assert sorted(by_old) == sorted((agent_id,) for agent_id in due)
         assert len(await store.take(9, LEASE)) == len(due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis.keys import agent_keys, space_keys
+from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, in_loop
 from tests.support.servers.redis import QUICK, RedisServer
@@ -66,3 +68,20 @@ class TestRedisCluster(DurableStoreContract):
         assert home.execute("EXISTS", agent_keys("default", ID).head) == 1
         assert [node.execute("DBSIZE") for node in redis_cluster if node is not home] == [0]
         assert (await store.load(ID)).head.version == 2
+
+    @in_loop
+    async def test_a_ring_at_one_node_is_heard_at_another(self, store: Store, redis_cluster: list[RedisServer]) -> None:
+        home = home_of("default", redis_cluster)
+        (other,) = (node for node in redis_cluster if node is not home)
+        heard = asyncio.Event()
+        async with open_store(home.url()) as ringing, asyncio.timeout(30):
+            listening = asyncio.create_task(store.listen(heard.set))
+            await heard.wait()
+            heard.clear()
+            assert [len(node.execute("CLIENT", "LIST", "TYPE", "pubsub").splitlines()) for node in (home, other)] == [
+                0,
+                1,
+            ]
+            await ringing.ring()
+            await heard.wait()
+            listening.cancel()

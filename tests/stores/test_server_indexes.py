@@ -13,18 +13,20 @@ from fsm_agent.domain.question import Asked
 from fsm_agent.domain.selection import Selection
 from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.postgres.index import reindex
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.redis.index import time_text
 from fsm_agent.stores.redis.keys import agent_keys, space_keys
 from fsm_agent.stores.redis.store import RedisStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.fixtures import a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import PING, a_creation, keep_definitions
 from fsm_agent.testing.contract.lives import compare
 from fsm_agent.testing.contract.questions import take
 
 Spoil = Callable[[Any], Awaitable[object]]
 MADE: Final = time_text(NEW_YEAR_MS)
-DUE: Final = time_text(NEW_YEAR_MS + 5)
+DUE_MS: Final = NEW_YEAR_MS + 5
+DUE: Final = time_text(DUE_MS)
 
 
 def postgres(statement: str) -> Spoil:
@@ -105,6 +107,21 @@ WRONG: Final[dict[str, tuple[str, str, Spoil]]] = {
         "there are rows of agent number 999, and no such agent is kept",
         postgres("INSERT INTO fsm_agent.creations VALUES (999, 1, 'default', 'gone', 'order')"),
     ),
+    "postgres: an agent is not found when it is due": (
+        "d",
+        "it is found as due at another time than its head says",
+        postgres("UPDATE fsm_agent.agents SET wake_ms = NULL WHERE id = 'd'"),
+    ),
+    "postgres: an agent is found as due at another time": (
+        "a",
+        "it is found as due at another time than its head says",
+        postgres("UPDATE fsm_agent.agents SET wake_ms = 0 WHERE id = 'a'"),
+    ),
+    "postgres: who needs nobody is found as due": (
+        "b",
+        "it is found as due at another time than its head says",
+        postgres("UPDATE fsm_agent.agents SET wake_ms = updated_ms WHERE id = 'b'"),
+    ),
     "redis: a question is not found": (
         "a",
         "it cannot be found by those whom it asks",
@@ -172,7 +189,7 @@ def with_agents(url: str, use: Callable[[Store], Awaitable[object]]) -> None:
     async def run() -> None:
         async with open_store(url, clock=FakeClock()) as store:
             await keep_definitions(store)
-            due = (ArmedTimer("open", "1h", NEW_YEAR_MS + 5),)
+            due = (ArmedTimer("open", "1h", DUE_MS),)
             asked, both = Asked("?", ("ana",)), Asked("?", ("ana", "bob"))
             labels = {"case": "1", "team": "x"}
             await store.create(a_creation("a", asked=asked, timers=due, user="ana", labels=labels))
@@ -198,6 +215,7 @@ def test_what_is_wrong_in_an_index_is_named_and_mended(case: str, url_of: Callab
         assert await store.reindex() == 1
         assert [await store.dump(each) for each in ("a", "b", "c-2", "d")] == before
         await compare(store)
+        assert sorted(await store.due(DUE_MS, 9)) == ["a", "d"]
         assert (await store.reindex(), list(await store.inspect())) == (0, [])
         await take(store, "a", status=Status.RUNNING, asked=None, timers=())
         await take(store, "b", asked=None)
@@ -231,3 +249,24 @@ def test_of_a_head_that_cannot_be_read_nothing_is_said_or_mended_but_its_age(
         assert sum(each.agents for each in await store.tally()) == 3
 
     with_agents(url_of(kind), look)
+
+
+def test_while_it_is_mended_who_is_due_is_not_mended_over_what_came_meanwhile(postgres_url: str) -> None:
+    async def look(store: Store) -> None:
+        assert isinstance(store, PostgresStore)
+        await postgres("UPDATE fsm_agent.agents SET wake_ms = 7 WHERE id = 'b'")(store)
+        run, said = store._write, 0
+
+        async def run_while_another_writes(statement: bytes, values: Any) -> Any:
+            nonlocal said
+            if b"AS told (" in statement:
+                said += 1
+                await store.enqueue("b", 1, PING)
+            return await run(statement, values)
+
+        await reindex(run_while_another_writes, store.namespace)
+        assert said == 1
+        assert await store.due(NEW_YEAR_MS + 1, 9) == ["b"]
+        assert (await store.reindex(), list(await store.inspect())) == (0, [])
+
+    with_agents(postgres_url, look)

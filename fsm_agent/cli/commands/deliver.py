@@ -36,6 +36,7 @@ async def answer(
     event: str | None,
     question: int | None,
     expect_version: int | None,
+    no_drive: bool,
 ) -> Agent:
     """Answer an agent's question with VALUE. On a terminal, missing values are asked for. The answer is for the
     question whose form was used to read it."""
@@ -50,9 +51,10 @@ async def answer(
         else:
             event = event or _only(agent_id, list(asked.events))
             payload = payload_of(value, event, asked.events[event])
-    return await session.follow(
-        runner.answer(agent_id, payload, event=event, question=question, by=by, expect_version=expect_version)
+    call = runner.answer(
+        agent_id, payload, event=event, question=question, by=by, expect_version=expect_version, drive=not no_drive
     )
+    return await session.follow(call)
 
 
 async def _filled_in(asked: Question, event: str | None, by: str | None) -> tuple[str, Mapping[str, Json]]:
@@ -77,10 +79,13 @@ async def send(
     payload: Mapping[str, Json] | None,
     key: str | None,
     expect_version: int | None,
+    no_drive: bool,
 ) -> Agent:
     """Send an event; the engine checks it."""
     by, agent_id = session.settings.by, await session.whole_id(agent_id)
-    call = session.runner.send(agent_id, event, payload, key=key, by=by, expect_version=expect_version)
+    call = session.runner.send(
+        agent_id, event, payload, key=key, by=by, expect_version=expect_version, drive=not no_drive
+    )
     return await session.follow(call)
 
 

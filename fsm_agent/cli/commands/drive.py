@@ -23,6 +23,8 @@ _expect_version = click.option(
     "--expect-version", type=WholeNumber(), metavar="N", help="Only if the agent is still as it was at version N."
 )
 
+_no_drive = click.option("--no-drive", is_flag=True, help="Leave it to workers to drive it, and wake them.")
+
 
 @click.command()
 @click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
@@ -43,6 +45,7 @@ _expect_version = click.option(
     help="Give it a label by which `list` finds it; repeatable.",
 )
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
+@_no_drive
 @click.pass_obj
 def run(settings: CommandSettings, /, *, workflow: str, **order: Any) -> int:
     """Start an agent of the workflow in the file WORKFLOW, and drive it until it waits or ends.
@@ -90,6 +93,7 @@ _NEGATIVE: Final = re.compile(r"-\.?\d.*")
     "--question", type=WholeNumber(), metavar="N", help="Which question is answered: refused if another one is open."
 )
 @_expect_version
+@_no_drive
 @click.pass_obj
 def answer(settings: CommandSettings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
     """Answer the question of agent ID, and drive it on.
@@ -106,6 +110,7 @@ def answer(settings: CommandSettings, /, *, agent_id: str, value: str | None, **
 @_payload
 @_key
 @_expect_version
+@_no_drive
 @click.pass_obj
 def send(settings: CommandSettings, /, *, agent_id: str, event: str, **order: Any) -> int:
     """Send EVENT to agent ID, and drive it on."""

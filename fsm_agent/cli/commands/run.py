@@ -33,6 +33,7 @@ class RunArguments:
     #: names with texts
     labels: Sequence[tuple[str, str]]
     no_input: bool
+    no_drive: bool
 
 
 def load_workflow(settings: CommandSettings, path: str, *, imports: bool = True) -> Workflow:
@@ -93,6 +94,7 @@ async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -
     event = first_event(workflow, arguments.event, has_payload=arguments.payload is not None)
     payload, data, labels = arguments.payload or {}, arguments.data or {}, labels_of(arguments.labels)
     talks = output.is_conversation(session.settings) and not arguments.no_input
+    drives = not arguments.no_drive
     if talks:
         output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
@@ -107,6 +109,7 @@ async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -
         by=session.settings.by,
         user=arguments.user,
         labels=labels,
+        drive=drives,
     )
     agent = await session.follow(call)
-    return await converse(session, agent) if talks else agent
+    return await converse(session, agent) if talks and drives else agent

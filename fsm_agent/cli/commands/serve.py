@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fsm_agent.cli.commands.run import checked_workflow
+from fsm_agent.cli.engine import wakeups_of
 from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, WholeNumber, text
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.input.token_path import token_path, tokens_option
@@ -176,7 +177,7 @@ async def _serve(
     services = {
         name: Service(
             name,
-            _runner_of(settings, name, telemetry),
+            _runner_of(settings, name, telemetry, drives=arguments.drives),
             workflows,
             drives=arguments.drives,
             retention=settings.retention,
@@ -212,13 +213,16 @@ def _metrics() -> Metrics:
 
 
 def _runner_of(
-    settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None
+    settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None, *, drives: bool
 ) -> Callable[[Callable[[Head], None]], Runner]:
     part = settings.changed(namespace=namespace)
 
     def make(observe: Callable[[Head], None]) -> Runner:
         around, actions = settings.surroundings(), settings.actions
         store = part.open_store()
-        return Runner(store, actions=actions, observe=observe, surroundings=around, telemetry=telemetry)
+        wakeups = None if drives else wakeups_of(part)  # a worker of its own is told by the server itself
+        return Runner(
+            store, actions=actions, observe=observe, surroundings=around, telemetry=telemetry, wakeups=wakeups
+        )
 
     return make

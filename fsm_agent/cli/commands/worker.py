@@ -9,10 +9,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from fsm_agent.cli.engine import engine_of
 from fsm_agent.cli.input.parameters import LOG_FORMAT, WholeNumber, read_by, text
 from fsm_agent.cli.logs import in_json, in_sentences
 from fsm_agent.cli.settings import CommandSettings
@@ -23,10 +24,15 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.telemetry import configured
 
+if TYPE_CHECKING:
+    from fsm_agent.engines import Engine
+
 logger = logging.getLogger("fsm_agent")
 
 _AT_ONCE: Final = 100
 _EVERY: Final = Duration.parse("1s")
+#: where an engine tells of those that are due
+_EVERY_BESIDE_ENGINE: Final = Duration.parse("5s")
 _DRAIN: Final = Duration.parse("30s")
 _LEASE: Final = Duration.parse("15s")
 
@@ -44,12 +50,15 @@ class WorkerArguments:
 
     is_once: bool = False
     at_once: int = _AT_ONCE
-    every: Duration = _EVERY
+    #: ``None`` is as often as it is needed
+    every: Duration | None = None
     drain: Duration = _DRAIN
     lease: Duration = _LEASE
     workflows: tuple[str, ...] = ()
     #: none is that of the settings
     namespaces: tuple[str, ...] = ()
+    #: none is that of the settings
+    engine: str | None = None
     log_format: str = "text"
 
 
@@ -65,10 +74,8 @@ class WorkerArguments:
 @click.option(
     "--every",
     callback=read_by(_length),
-    default=str(_EVERY),
-    show_default=True,
     metavar="DURATION",
-    help="How often it looks for due agents of which nobody has told it.",
+    help="How often it looks for due agents of which nobody has told it.  [default: 1s; 5s with an engine]",
 )
 @click.option(
     "--drain",
@@ -88,6 +95,7 @@ class WorkerArguments:
 )
 @click.option("--workflow", "workflows", type=text, multiple=True, metavar="NAME", help="Only its agents; repeatable.")
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
+@click.option("--engine", type=text, metavar="URL", help="Engine that wakes it.  [default: the bell of the store]")
 @LOG_FORMAT
 @click.pass_obj
 def worker(settings: CommandSettings, /, **arguments: Any) -> None:
@@ -95,7 +103,8 @@ def worker(settings: CommandSettings, /, **arguments: Any) -> None:
 
     When it is stopped, it begins nothing more, and what works may end; a second signal stops that at once.
     """
-    work(settings, WorkerArguments(**arguments))
+    known = WorkerArguments(**arguments)
+    work(settings.changed(given_engine=known.engine), known)
 
 
 class DriveLog:
@@ -134,28 +143,68 @@ def work(settings: CommandSettings, arguments: WorkerArguments) -> None:
         output.print_json({"driven": sorted(diary.driven)})
 
 
+class Place(NamedTuple):
+    """What serves one namespace."""
+
+    runner: Runner
+    worker: Worker
+    engine: Engine | None
+
+
 async def _work(settings: CommandSettings, diary: DriveLog, arguments: WorkerArguments) -> None:
     async with AsyncExitStack() as stack:
-        runners = [
-            await stack.enter_async_context(_runner(settings.changed(namespace=namespace), diary, arguments))
+        places = [
+            await _place(stack, settings.changed(namespace=namespace), diary, arguments)
             for namespace in dict.fromkeys(arguments.namespaces or (settings.namespace,))
         ]
-        workers = [_worker(settings, runner, arguments) for runner in runners]
         if arguments.is_once:
-            for each in workers:
-                await each.run_once()
+            for each in places:
+                await each.worker.run_once()
             return
-        signals = _Signals(diary, arguments.drain, workers)
-        places = dict.fromkeys(runner.store.url for runner in runners)
-        diary.tell(f"watching {', '.join(places)}; Ctrl-C stops", "worker_began")
-        drain_s = arguments.drain.ms / 1000
-        await _together(
-            [each.run(signals.stopped, drain_s=drain_s, cancelled=signals.cancelled) for each in workers],
-            signals.stopped.set,
+        signals = _Signals(diary, arguments.drain, [each.worker for each in places])
+        diary.tell(f"watching {_named(places)}; Ctrl-C stops", "worker_began")
+        await _together([run for each in places for run in _runs(each, arguments, signals)], signals.stopped.set)
+
+
+async def _place(
+    stack: AsyncExitStack, settings: CommandSettings, diary: DriveLog, arguments: WorkerArguments
+) -> Place:
+    """Raises ``EngineUnavailable`` if the engine does not answer; without wake-ups it is not needed."""
+    engine = None if arguments.is_once else engine_of(settings)
+    if engine is not None:
+        await stack.enter_async_context(engine)
+    runner = await stack.enter_async_context(_runner(settings, engine, diary, arguments))
+    return Place(runner, _worker(settings, runner, arguments), engine)
+
+
+def _named(places: list[Place]) -> str:
+    """The stores, and the engine."""
+    stores = ", ".join(dict.fromkeys(each.runner.store.url for each in places))
+    engines = dict.fromkeys(each.engine.url for each in places if each.engine)
+    return " with ".join([stores, *engines])
+
+
+def _runs(place: Place, arguments: WorkerArguments, signals: _Signals) -> list[Coroutine[Any, Any, None]]:
+    """What goes on until it is stopped: the sweep, and the service of an engine beside it."""
+    drain_s = arguments.drain.ms / 1000
+    runs = [place.worker.run(signals.stopped, drain_s=drain_s, cancelled=signals.cancelled)]
+    if place.engine is not None:
+        from fsm_agent.engines import serve_engine
+
+        service = serve_engine(
+            place.engine,
+            place.runner,
+            at_once=arguments.at_once,
+            stopped=signals.stopped,
+            drain_s=drain_s,
+            cancelled=signals.cancelled,
+            workflows=arguments.workflows or None,
         )
+        runs.append(service)
+    return runs
 
 
-def _runner(settings: CommandSettings, diary: DriveLog, arguments: WorkerArguments) -> Runner:
+def _runner(settings: CommandSettings, engine: Engine | None, diary: DriveLog, arguments: WorkerArguments) -> Runner:
     around, actions = settings.surroundings(), settings.actions
     return Runner(
         settings.open_store(),
@@ -163,14 +212,16 @@ def _runner(settings: CommandSettings, diary: DriveLog, arguments: WorkerArgumen
         observe=diary.observe,
         surroundings=around,
         telemetry=configured(),
+        wakeups=None if engine is None else engine.wakeups(),
         lease_s=arguments.lease.ms / 1000,
     )
 
 
 def _worker(settings: CommandSettings, runner: Runner, arguments: WorkerArguments) -> Worker:
+    every = arguments.every or (_EVERY_BESIDE_ENGINE if settings.engine else _EVERY)
     return Worker(
         runner,
-        every=timedelta(milliseconds=arguments.every.ms),
+        every=timedelta(milliseconds=every.ms),
         at_once=arguments.at_once,
         retention=settings.retention,
         workflows=arguments.workflows or None,

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from fsm_agent.domain.agent import Head
+from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.defect import RESTORE, RESTORE_STORE, Defect, Inspection, defect_of
 from fsm_agent.domain.lease import lease_runs
 from fsm_agent.domain.message import own_thread
@@ -47,6 +47,7 @@ _REPLAY: Final = (
 _KEY: Final = "add that key to FSM_AGENT_KEYS"
 _WORKER: Final = "start a worker, or `fsm-agent resume {id}`"
 _ODD_LEASE: Final = "no process takes a lease for so long: restore the agent from a backup, or wait"
+_MODULE: Final = "start a worker that has it (`--module`), or `fsm-agent resume {id}`, which parks the agent without it"
 _RESUME: Final = "`fsm-agent resume {id}` drives it on; if it shows again after that, restore it from a backup"
 
 #: errors of the whole store, not of one agent
@@ -171,7 +172,7 @@ class _Inspector:
         defects += [each async for each in self._kept(head)]
         if not defects:
             defects += [each async for each in self._told(agent_id)]
-        return [*defects, *await self._lease(head)]
+        return [*defects, *_missing_action(head), *await self._lease(head)]
 
     async def _kept(self, head: Head) -> AsyncIterator[Defect]:
         """Defects that show when all parts of an agent are read together."""
@@ -260,6 +261,13 @@ def _odd_id(agent_id: str) -> Iterator[Defect]:
     if not is_id(agent_id):
         what = "its id is none that an agent is given, and cannot be typed"
         yield Defect(agent_id, "head", what, RESTORE)
+
+
+def _missing_action(head: Head) -> Iterator[Defect]:
+    """A defect if the workers that have taken an agent had to leave it to others."""
+    problem = head.problem
+    if head.status is Status.RUNNING and head.lease is None and problem and problem.type == "ActionMissing":
+        yield Defect(head.id, "action", problem.message, _MODULE.format(id=head.id))
 
 
 def _is_overdue(head: Head, now_ms: int) -> bool:

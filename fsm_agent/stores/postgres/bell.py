@@ -25,8 +25,8 @@ _LONGEST_WAIT_S: Final = 5.0
 
 
 def channel_of(namespace: str) -> str:
-    """The name of a channel, which PostgreSQL wants short and plain, while a namespace may be any text."""
-    return f"fsm_agent_{hashlib.sha256(namespace.encode(errors='surrogatepass')).hexdigest()[:40]}"
+    """The name of a channel, which PostgreSQL wants to be shorter and plainer than a namespace may be."""
+    return f"fsm_agent_{hashlib.sha256(namespace.encode()).hexdigest()[:40]}"
 
 
 class Bell:

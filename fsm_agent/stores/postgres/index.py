@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import Damage
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
@@ -22,7 +23,7 @@ _PAGE: Final = 500
 
 #: in the order in which they were made, in which most rows of all tables stand, too
 _A_PAGE: Final = f"""
-SELECT {HEAD_COLUMNS}, head.agent, head.asked_due, head.asked_to, creations.serves,
+SELECT {HEAD_COLUMNS}, head.agent, head.xmin::text, head.wake_ms, head.asked_due, head.asked_to, creations.serves,
     (SELECT json_agg(json_build_array(who, asked_due, created_ms, namespace, id) ORDER BY who)::text
      FROM fsm_agent.addressees WHERE addressees.agent = head.agent),
     (SELECT json_agg(json_build_array(name, label, created_ms, namespace, id) ORDER BY name)::text
@@ -31,14 +32,17 @@ SELECT {HEAD_COLUMNS}, head.agent, head.asked_due, head.asked_to, creations.serv
 WHERE head.namespace = %(namespace)s AND head.agent > %(after)s::bigint ORDER BY head.agent LIMIT {_PAGE}
 """.encode()
 
-#: A compare-and-set on the version: whoever steps meanwhile writes the index, too.
+#: A compare-and-set on the version: whoever steps meanwhile writes the index, too. When an agent is due changes without
+#: a version, and is mended only in a row that nobody has written since it was read, which its ``xmin`` tells.
 _MEND: Final = b"""
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(rows)s::json) AS told (
-        id text, version bigint, asked_due bigint, asked_to text, serves text, addressees json, labels json)
+        id text, version bigint, written text, wake_ms bigint, asked_due bigint, asked_to text, serves text,
+        addressees json, labels json)
 ), moved AS (
     UPDATE fsm_agent.agents AS head
-    SET asked_due = told.asked_due, asked_to = told.asked_to
+    SET asked_due = told.asked_due, asked_to = told.asked_to,
+        wake_ms = CASE WHEN head.xmin::text = told.written THEN told.wake_ms ELSE head.wake_ms END
     FROM told WHERE head.namespace = %(namespace)s AND head.id = told.id AND head.version = told.version
     RETURNING head.agent, head.created_ms, head.id, head.asked_due, told.serves, told.addressees, told.labels
 ), served AS (
@@ -134,10 +138,12 @@ def _damages(row: Row, namespace: str) -> Iterator[Damage]:
         head = head_of(row)
     except AgentDamaged:
         return
-    _, asked_due, asked_to, serves, addressees, labels = row[HEAD_WIDTH:]
+    _, _, wake_ms, asked_due, asked_to, serves, addressees, labels = row[HEAD_WIDTH:]
     values, place = finding_values(head), [head.created_ms, namespace, row[0]]
     asks = (values["asked_due"], values["asked_to"])
     people = sorted([who, asks[0], *place] for who in codec.decode(values["addressees"]))
+    if wake_ms not in _due_as(head):
+        yield Damage(head.id, "agents", "it is found as due at another time than its head says", is_index=True)
     if (asked_due, asked_to) != asks:
         yield Damage(head.id, "agents", _QUESTION[asked_due is None, asks[0] is None], is_index=True)
     if serves != values["serves"]:
@@ -146,6 +152,14 @@ def _damages(row: Row, namespace: str) -> Iterator[Damage]:
         yield Damage(head.id, "addressees", "its question is not found by those whom it asks", is_index=True)
     if sorted(codec.decode(labels or "[]")) != sorted([*pair, *place] for pair in codec.decode(values["labels"])):
         yield Damage(head.id, "labels", "it is not found by its labels", is_index=True)
+
+
+def _due_as(head: Head) -> tuple[int | None, ...]:
+    """As what an agent may be kept among those that are due, what is written first; see ``lease_statements``. Of one
+    that is due at once an older process may have left the other."""
+    if head.wake_ms not in {0, head.updated_ms}:
+        return (head.wake_ms,)
+    return (head.updated_ms, 0) if head.lease is None else (0, head.updated_ms)
 
 
 #: whether it is not found among those who ask, and whether it does not ask
@@ -161,4 +175,5 @@ def _told(row: Row) -> Values:
     head = head_of(row)
     values = finding_values(head)
     lists = {name: codec.decode(values[name]) for name in ("addressees", "labels")}
-    return {**values, **lists, "id": row[0], "version": head.version}
+    due = {"written": row[HEAD_WIDTH + 1], "wake_ms": _due_as(head)[0]}
+    return {**values, **lists, **due, "id": row[0], "version": head.version}

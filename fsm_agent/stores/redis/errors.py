@@ -36,8 +36,8 @@ MEANINGS: Final = (
     ),
     Meaning(
         re.compile("NOPERM|ACL failure|has no permissions|executing the script can't"),
-        "does not allow this user what a store needs; grant it the keys fsm-agent:*, and the commands for data, "
-        "scripts and TIME",
+        "does not allow this user what a store needs; grant it the keys and the channels fsm-agent:*, and the "
+        "commands for data, scripts, messages and TIME",
     ),
     Meaning(re.compile("OOM"), "is full: it has reached its maxmemory, and nothing was written; raise the limit"),
     Meaning(

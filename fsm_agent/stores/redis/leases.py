@@ -14,7 +14,7 @@ from fsm_agent.stores.redis import index
 from fsm_agent.stores.redis.bell import Bell
 from fsm_agent.stores.redis.keys import bell_channel
 from fsm_agent.stores.redis.listing import RedisListing
-from fsm_agent.stores.redis.writes import Wanted
+from fsm_agent.stores.redis.takes import Passed, Place, Wanted
 
 #: how many leases one script prolongs: nobody else is served meanwhile
 _RENEWED: Final = 500
@@ -24,6 +24,7 @@ class RedisLeases(RedisListing):
     """The part of ``RedisStore`` by which processes share the work."""
 
     _bell: Bell
+    _passed: Passed
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         return index.longest_due(await self._look(*index.due_by(self._units.space.due, now_ms, limit)), limit)
@@ -36,18 +37,22 @@ class RedisLeases(RedisListing):
         workflows: Collection[str] | None = None,
         without: Collection[tuple[str, str]] = (),
     ) -> Sequence[Claimed]:
-        now_ms, wanted = await self.now(), Wanted(workflows, without)
+        now_ms = await self.now()
+        wanted = Wanted(None if workflows is None else frozenset(workflows), frozenset(without))
+        began = place = self._passed.begin(wanted, now_ms)
         claimed: list[Claimed] = []
-        are_all, after, score = False, "", ""
+        scripts, are_all = 0, False
         while len(claimed) < limit and not are_all:
-            call = self._units.taking(now_ms, limit - len(claimed), lease, wanted, (after, score))
+            call = self._units.taking(now_ms, limit - len(claimed), lease, wanted, place)
             try:
-                are_all, after, score, *told = await self._write(call)
+                are_all, *behind, told = await self._write(call)
             except StoreUnavailable:
                 if not claimed:
                     raise
                 break  # who is claimed already is held, and would else wait until that lease has run out
+            scripts, place = scripts + 1, Place(*behind)
             claimed += [Claimed(agent_id, int(epoch)) for agent_id, epoch in zip(told[::2], told[1::2], strict=True)]
+        self._passed.end(wanted, now_ms, began=began, ended=place, scripts=scripts)
         return claimed
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:

@@ -26,6 +26,7 @@ from fsm_agent.stores.redis.keys import agent_keys, bell_channel
 from fsm_agent.stores.redis.leases import RedisLeases
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import schema
+from fsm_agent.stores.redis.takes import Passed
 from fsm_agent.stores.redis.writes import Units
 
 
@@ -41,6 +42,7 @@ class RedisStore(RedisLeases):
         self.namespace = namespace
         self._server = Server(address)
         self._bell = Bell(address, bell_channel(namespace))
+        self._passed = Passed()
         self._units = Units(namespace)
         self._server_clock = ServerClock(self._server_ms)
         self._is_server_asked = clock is None

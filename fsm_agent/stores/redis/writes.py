@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
@@ -15,13 +14,7 @@ from fsm_agent.stores import codec
 from fsm_agent.stores.redis import index, rows, thread_calls
 from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys, thread_key
 from fsm_agent.stores.redis.scripts import Call, script
-
-
-class Wanted(NamedTuple):
-    """Whose agents a worker takes, and which of them it leaves to others: see ``Store.take``."""
-
-    workflows: Collection[str] | None
-    without: Collection[tuple[str, str]]
+from fsm_agent.stores.redis.takes import Place, Wanted
 
 
 class Units:
@@ -99,11 +92,11 @@ class Units:
     def claiming(self, agent_id: str, seen: Head, lease: Lease) -> Call:
         return Call(script("claim"), self._held(agent_id), (agent_id, *_seen(seen), rows.lease_text(lease)))
 
-    def taking(self, now_ms: int, limit: int, lease: Lease, wanted: Wanted, place: tuple[str, str]) -> Call:
-        """``place`` is an agent, and how it stands in ``due``: behind it those are looked for who are taken."""
+    def taking(self, now_ms: int, limit: int, lease: Lease, wanted: Wanted, behind: Place) -> Call:
+        """Looks for agents behind a place."""
         names = "" if wanted.workflows is None else str(len(wanted.workflows))
         left_out = [codec.encode(text) for pair in wanted.without for text in pair]
-        arguments = (str(now_ms), str(limit), rows.lease_text(lease), *place, names, *(wanted.workflows or ()))
+        arguments = (str(now_ms), str(limit), rows.lease_text(lease), *behind, names, *(wanted.workflows or ()))
         return Call(script("take"), self._held(""), (*arguments, *left_out))
 
     def renewing(self, held: Sequence[Claimed], lease: Lease) -> Call:

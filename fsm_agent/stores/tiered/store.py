@@ -43,6 +43,7 @@ class TieredStore(ForwardingStore):
         self.url = f"tiered:{tiers.warm.url},{tiers.cold.url}"
         self.needs_loop = True
         self._warm, self._cold = tiers.warm, tiers.cold
+        self.max_connections = sum(store.max_connections or 0 for store in (self._warm, self._cold)) or None
         self._moves = Moves(tiers)
         self._hot = Hot(tiers.hot)
 

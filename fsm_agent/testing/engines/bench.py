@@ -80,11 +80,12 @@ class CountedEngine(Engine):
 class EngineBench:
     """An engine, a store in memory with agents whose only action is ``work``, and a runner that wakes by the engine."""
 
-    def __init__(self, engine: Engine, namespace: str) -> None:
+    def __init__(self, engine: Engine, namespace: str, *actions: Callable[..., Any]) -> None:
+        """``actions`` are more that workflows of a test name."""
         self.engine = CountedEngine(engine)
         self.wakeups = engine.wakeups()
         self.store = MemoryStore(namespace=namespace)
-        self.runner = Runner(self.store, actions=[self._as_action()], wakeups=self.wakeups)
+        self.runner = Runner(self.store, actions=[self._as_action(), *actions], wakeups=self.wakeups)
         self.deaf_runner = Runner(self.store, wakeups=Silence())
         #: what an action waits for
         self.gate = asyncio.Event()

@@ -150,6 +150,20 @@ class EngineContract:
             assert await bench.stands("a", "b") == {"a": "resting", "b": "working"}
 
     @on_loop
+    async def test_who_waits_for_its_turn_when_it_stops_is_left_to_others(self, engine_url: str) -> None:
+        async with self.bench(engine_url) as bench, bench.serving(at_once=1) as service:
+            bench.gate.clear()
+            await bench.start("a")
+            await bench.until(lambda: bench.begun == ["a"])
+            await bench.start("b")
+            service.stopped.set()
+            await bench.nothing_ends(service)
+            bench.gate.set()
+            await service.task
+            assert bench.begun == ["a"]
+            assert list(await bench.store.due(await bench.store.now(), 9)) == ["b"]
+
+    @on_loop
     async def test_what_does_not_end_in_time_is_given_back(self, engine_url: str) -> None:
         async with self.bench(engine_url) as bench, bench.serving(drain_s=0) as service:
             bench.gate.clear()

@@ -20,7 +20,7 @@ if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
 end
 -- A plain step of who goes on under the same lease, and neither asks nor answers, changes no index.
 local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '') and asks == now.asks
-  and stays_due(now, moving)
+  and stays_due(now)
 if not is_plain then
   look_at(due, held, index)
 end

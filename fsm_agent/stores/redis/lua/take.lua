@@ -105,7 +105,7 @@ while #found < limit and looked < MOST do
     after, score = id, place
   end
 end
-local told = {'done', are_all, after, score}
+local told = {}
 for _, claim in ipairs(found) do
   local epoch = redis.call('HINCRBY', claim.head, 'epoch', 1)
   redis.call('HSET', claim.head, 'lease', lease)
@@ -113,4 +113,4 @@ for _, claim in ipairs(found) do
   told[#told + 1] = claim.id
   told[#told + 1] = epoch
 end
-return told
+return {'done', are_all, after, score, told}

@@ -23,13 +23,18 @@ end
 -- Longer than from the beginning of all times until now, in milliseconds.
 local ERA = 1e14
 
--- Where an agent stands in `due`, in which who is due longest is first: since when, or from when on, somebody is needed
--- and nobody holds it; nil is never. `wake` is two times, `-` for never and 0 for at once: the agent's own, and that of
--- the agent while events are queued. Who is needed at once is so whatever a reader's clock says: it stands below 0, by
--- its last step, whose time is in `moving`; without that, at 0. Compared as doubles, kept as they came.
-local function due_at(now, moving)
+-- From when on somebody is needed if nobody holds the agent: `-` is never, 0 at once. What `wake` says of that are two
+-- times, the agent's own and that of the agent while events are queued.
+local function wake_of(now)
   local own, called = string.match(now.wake, '^(%S+) (%S+)$')
-  local wake = now.queued > 0 and called or own
+  return now.queued > 0 and called or own
+end
+
+-- Where an agent stands in `due`, in which who is due longest is first: since when, or from when on, somebody is needed
+-- and nobody holds it; nil is never. Who is needed at once is so whatever a reader's clock says, and stands below 0, by
+-- the last step, whose time is in `moving`; without that, at 0. Compared as doubles, kept as they came.
+local function due_at(now, moving)
+  local wake = wake_of(now)
   if wake == '-' then
     return nil
   end
@@ -66,8 +71,8 @@ local function place(key, was, is, score)
 end
 
 -- Whether a step that changes neither `wake` nor the lease leaves an agent where it stands in `due`.
-local function stays_due(now, moving)
-  return due_at(now) == due_at(now, moving)
+local function stays_due(now)
+  return now.lease ~= nil or wake_of(now) ~= '0'
 end
 
 -- Bring `due` and `held` from what they say of an agent to what they should; nil is an agent that is not there.

@@ -1,0 +1,1 @@
+"""Workers: several processes that drive the agents of one store."""

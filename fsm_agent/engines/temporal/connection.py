@@ -1,0 +1,102 @@
+"""How a client of Temporal is found and opened: address and namespace by URL, all else as Temporal's own tools do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError, RPCStatusCode
+
+from fsm_agent.domain.text import shortened
+from fsm_agent.errors import EngineUnavailable, EngineUrlInvalid
+
+_ADDRESS: Final = "localhost:7233"
+_PORT: Final = 7233
+_CONNECT: Final = timedelta(seconds=5)
+#: where the client, which is written in another language, prints a reason
+_REASON: Final = r'(?:message|error): "([^"]+)"'
+
+
+class Place(NamedTuple):
+    """Where Temporal is. What a URL leaves out is read from its environment variables and its configuration file."""
+
+    address: str | None
+    namespace: str | None
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Raises ``EngineUrlInvalid``."""
+        rest = url.partition("://")[2]
+        if "@" in rest or "?" in rest or "#" in rest:
+            raise EngineUrlInvalid(
+                "an engine URL of Temporal is temporal://HOST:PORT/NAMESPACE and has nothing else: TLS and the API key "
+                "come from TEMPORAL_TLS, TEMPORAL_API_KEY and their like, or from Temporal's configuration file"
+            )
+        try:
+            parts = urlsplit(url)
+            address = f"{parts.hostname}:{parts.port or _PORT}" if parts.hostname else None
+        except ValueError as error:
+            raise EngineUrlInvalid(f"engine URL {url!r} names no place: {error}") from None
+        return cls(address, parts.path.strip("/") or None)
+
+
+class Connection:
+    """A client that is opened when it is first needed, and again if that has failed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._place = Place.from_url(url)
+        self._client: Client | None = None
+        self._turn = asyncio.Lock()
+
+    async def client(self) -> Client:
+        """Raises ``EngineUnavailable``."""
+        async with self._turn:
+            if self._client is None:
+                self._client = await self._connect()
+            return self._client
+
+    async def check(self) -> None:
+        """Raises ``EngineUnavailable`` unless the server answers and has the namespace."""
+        client = await self.client()
+        request = DescribeNamespaceRequest(namespace=client.namespace)
+        try:
+            await client.workflow_service.describe_namespace(request, timeout=_CONNECT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise EngineUnavailable(self.url, f"it has no namespace {client.namespace!r}") from error
+            raise EngineUnavailable(self.url, told(error)) from error
+
+    async def _connect(self) -> Client:
+        try:
+            options: dict[str, Any] = {**ClientConfig.load_client_connect_config()}
+            options["target_host"] = self._place.address or options.get("target_host") or _ADDRESS
+            if self._place.namespace:
+                options["namespace"] = self._place.namespace
+            return await Client.connect(**options, runtime=_runtime(), connect_timeout=_CONNECT)
+        except Exception as error:
+            raise EngineUnavailable(self.url, told(error)) from error
+
+
+def told(error: BaseException) -> str:
+    """Why something failed, for people: of what the client says of a connection, the innermost reason."""
+    text = str(error) or type(error).__name__
+    reasons: list[str] = re.findall(_REASON, text)
+    return reasons[-1] if reasons else shortened(text, 200).strip("'\"")
+
+
+@cache
+def _runtime() -> Runtime:
+    """What runs Temporal's client in this process. It would print what it retries, again and again."""
+    forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"))
+    quiet = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=quiet, forwarding=forwarding)))
