@@ -81,13 +81,14 @@ def taking(
 
 def _one_by_one(db: Connection, query: str, values: dict[str, Any]) -> Iterator[Row]:
     """Take the longest due without those whose rows are damaged, since no statement can write a damaged row."""
-    found = db.at_hand.execute(query, {**values, "limit": values["limit"] + _PAST_DAMAGED}).fetchall()
+    ids = f"SELECT CAST(id AS BLOB) FROM ({query})"  # noqa: S608 - no value is part of it
+    found = db.at_hand.execute(ids, {**values, "limit": values["limit"] + _PAST_DAMAGED}).fetchall()
     left = values["limit"]
     for (agent_id,) in found:
         if not left:
             return
         with suppress(apsw.ConstraintError):
-            taken = db.at_hand.execute(_TAKE.format(ids=":id"), {**values, "id": agent_id}).fetchall()
+            taken = db.at_hand.execute(_TAKE.format(ids="CAST(:id AS TEXT)"), {**values, "id": agent_id}).fetchall()
             left -= len(taken)
             yield from taken
 

@@ -45,8 +45,9 @@ SITE_GROUPS: Final = {
     "actions": frozenset({"action"}),
     "effects": frozenset({"execute", "begin_effect", "end_effect"}),
     "commits": frozenset({"commit"}),
-    "other writes": frozenset({"create", "enqueue", "claim", "release", "record_attempt"}),
-    "takes and renewals": frozenset({"take", "renew", "renew_all"}),
+    "other writes": frozenset(
+        {"create", "enqueue", "claim", "take", "release", "renew", "renew_all", "record_attempt"}
+    ),
     "maintenance": frozenset({"append", "save_user", "revise", "shorten", "delete", "adopt", "retract"}),
 }
 

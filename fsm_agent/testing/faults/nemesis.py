@@ -44,7 +44,7 @@ _FREQUENCIES: Final = {
     "restart_server": 1,
 }
 #: Sites that writers reach early, and how often they are chosen. Other sites of their group are seldom reached in time.
-_EARLY_SITES: Final = {"claim": 8, "enqueue": 2}
+_EARLY_SITES: Final = {"claim": 8, "enqueue": 2, "take": 8}
 #: Sites that writers pass often, so a failpoint there may have a higher number.
 _FREQUENT_SITES: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
 
@@ -121,12 +121,13 @@ class Nemesis:
         self._starts[number] += 1
         self.injected["writers started"] += 1
         self._names[number] = f"w{number}-{self._starts[number]:04}"
+        failpoint = next(self._failpoints) if self._rng.random() < 0.75 else None
         settings = replace(
             self.settings,
             name=self._names[number],
             skew_ms=self._rng.randint(-_LONGEST_SKEW_MS, _LONGEST_SKEW_MS),
             lease_ms=_SHORT_LEASE_MS if self._mutant else self._rng.choice([LEASE_MS, _SHORT_LEASE_MS]),
-            failpoint=next(self._failpoints) if self._rng.random() < 0.75 else None,
+            failpoint=failpoint,
             successor_of=successor_of,
             fills_disk=self.fills_disk and number == 0,
         )
