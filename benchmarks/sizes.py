@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,6 @@ class Sizes:
     #: a conversation on a server, where a peer that rewrites it would fill the memory
     peer_messages: int = 1_000
     peer_crowd: int = 2_000
-    #: agents under a lease, beside some that are due
-    held: int = 50_000
     large_states: int = 1_000
     #: agents that ask something, and requests of each kind in a run
     asking: int = 1_000
@@ -53,6 +52,16 @@ class Sizes:
     simulated_agents: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     simulated_starts: int = 1_000
     simulated_timers: tuple[int, ...] = (1_000, 10_000, 100_000)
+    #: agents that are driven and agents that wait, where the costs of a server are measured; seconds of doing nothing
+    scale_agents: int = 5_000
+    scale_waiting: int = 1_000_000
+    scale_idle_s: float = 30
+
+    def with_million(self, agents: int) -> Self:
+        """The same, with so many agents that wait in place of a million."""
+        part = agents / self.million
+        due, asking = (max(1, round(count * part)) for count in (self.million_due, self.million_asking))
+        return replace(self, million=agents, million_due=due, million_asking=asking)
 
 
 FULL = Sizes()
@@ -75,7 +84,6 @@ SMOKE = Sizes(
     peer_steps=4,
     peer_messages=12,
     peer_crowd=8,
-    held=30,
     large_states=40,
     asking=16,
     requests=8,
@@ -92,4 +100,9 @@ SMOKE = Sizes(
     simulated_agents=(20, 40),
     simulated_starts=10,
     simulated_timers=(20, 40),
+    scale_agents=12,
+    scale_waiting=60,
+    scale_idle_s=0.1,
 )
+#: what a step costs, in less than three minutes
+SMALL_SCALE = Sizes(scale_agents=1_000, scale_waiting=10_000, scale_idle_s=10)

@@ -15,7 +15,7 @@ from tests.distribution import ROOT, Distributions, Installation
 
 PACKAGE = ROOT / "fsm_agent"
 EXTRAS = {"diagrams", "redis", "encryption", "demo", "tokens", "postgres", "http", "mcp", "llm", "langchain", "server",
-          "telemetry", "all"}  # fmt: skip
+          "telemetry", "celery", "temporal", "all"}  # fmt: skip
 #: the target of a link or of a picture
 LINK = re.compile(r"\]\(([^)]+)\)")
 

@@ -10,8 +10,8 @@ from typing import Final
 from fsm_agent import Context, State, Workflow, action
 
 ACTION_S: Final = 0.005
-#: steps of an agent: it is created, and each of its actions ends with one
-STEPS: Final = 4
+#: that a worker makes of an agent: each action ends with one
+STEPS: Final = 3
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ def agents_a_second(place: Place, sizes: Sizes) -> list[Row]:
 def run(place: Place, way: str, processes: int, agents: int) -> Done:
     """Drive so many agents that are due when the processes begin."""
     url = place.fresh()
-    asyncio.run(_start(url, agents))
+    asyncio.run(start_all(url, agents))
     place.drain()
     with crew(url, way, processes) as workers:
         workers.begin()
@@ -43,7 +43,8 @@ def run(place: Place, way: str, processes: int, agents: int) -> Done:
         return workers.end()
 
 
-async def _start(url: str, agents: int) -> None:
+async def start_all(url: str, agents: int) -> None:
+    """Agents that are left to workers."""
     async with Runner(open_store(url)) as runner:
         turn = asyncio.Semaphore(_STARTS_AT_ONCE)
 

@@ -28,10 +28,10 @@ class Library(NamedTuple):
 
 #: scheme -> engine
 ENGINES: Final[dict[str, Library]] = {
-    "celery+redis": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
-    "celery+rediss": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
     "local": Library("fsm_agent.engines.local", "LocalEngine", None),
     "temporal": Library("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
+    "celery+redis": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
+    "celery+rediss": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
 }
 
 

@@ -17,7 +17,8 @@ from celery import Celery, current_app
 
 from fsm_agent.engines import open_engine
 from fsm_agent.engines.celery import CeleryWakeups
-from fsm_agent.engines.celery.messages import queue_name, task_name
+from fsm_agent.engines.celery.messages import Sender, new_app, queue_name, task_name
+from fsm_agent.engines.celery.receiver import Receiver
 from fsm_agent.errors import EngineUnavailable
 from fsm_agent.testing import RemoteEngineContract
 from fsm_agent.testing.engines import EngineBench
@@ -106,6 +107,34 @@ async def test_what_works_goes_on_while_the_broker_is_away(redis_server: RedisSe
             await asyncio.to_thread(redis_server.start)
         assert bench.begun == ["a"]
         await bench.heard()
+
+
+@on_loop
+async def test_what_has_no_place_stays_with_the_broker_for_others(redis_server: RedisServer, redis_url: str) -> None:
+    async with bench_at(redis_url) as bench, bench.serving(at_once=1) as service:
+        bench.gate.clear()
+        await bench.start("a")
+        await until(lambda: bench.begun == ["a"])
+        for name in "bc":
+            await bench.start(name)
+        await bench.nothing_ends(service)
+        assert redis_server.execute("LLEN", queue_name("n1")) == 2
+        bench.gate.set()
+        await bench.until_resting(*"abc")
+
+
+def test_a_message_that_comes_after_the_stop_is_left_to_others(redis_server: RedisServer, redis_url: str) -> None:
+    sender = Sender(new_app(), "n1", broker=redis_url)
+    sender.send("a")
+    sender.close()
+    receiver = Receiver(new_app(), "n1", broker=redis_url)
+    assert receiver.next(lambda: True) is None
+    receiver.close()
+    assert redis_server.execute("LLEN", queue_name("n1")) == 1
+    receiver = Receiver(new_app(), "n1", broker=redis_url)
+    assert receiver.next(lambda: False) == "a"
+    receiver.close()
+    assert redis_server.execute("LLEN", queue_name("n1")) == 0
 
 
 @on_loop

@@ -59,7 +59,12 @@ class Place:
             process.wait()
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        ours = {"STORE": self.store, "BROKER": self.broker, "NAMESPACE": self.namespace, "FOLDER": str(self.folder)}
+        ours = {
+            "STORE": self.store,
+            "ENGINE": f"celery+{self.broker}",
+            "NAMESPACE": self.namespace,
+            "FOLDER": str(self.folder),
+        }
         return {**os.environ, "PYTHONPATH": str(ROOT), **ours, **more}
 
     @property
@@ -92,6 +97,8 @@ def test_who_is_woken_is_driven_with_json_messages_and_without_a_sweep(place: Pl
             runner.start(PAYMENT, id=name, drive=False)
         [message, *_] = redis_server.execute("LRANGE", f"fsm-agent.{place.namespace}", 0, -1)
         assert '"content-type": "application/json"' in message
+        assert '"expires": "20' in message
+        assert '"eta": null' in message
         with place.worker():
             place.until_resting(runner, *names)
             runner.send(names[0], "again", drive=False)

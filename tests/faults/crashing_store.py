@@ -23,11 +23,13 @@ WRITES: Final = frozenset(
             "reindex",
             "release",
             "renew",
+            "renew_all",
             "retract",
             "revise",
             "save_user",
             "save_workflow",
             "shorten",
+            "take",
         ),
     }
 )

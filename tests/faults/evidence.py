@@ -92,6 +92,21 @@ def a_claim(epoch: int, **rest: Any) -> Entry:
     return an_entry("claim", facts={"epoch": epoch - 1, "held_by": None}, reply={"epoch": epoch}, **rest)
 
 
+def a_take(
+    epoch: int, *, now_ms: int = 99, until_ms: int = 199, agents: tuple[str, ...] = (AGENT,), **rest: Any
+) -> Entry:
+    """Of all these agents at once; the clock says ``now_ms`` then."""
+    reply = {"claimed": dict.fromkeys(agents, epoch), "now_ms": now_ms}
+    taken = an_entry("take", reply=reply, **rest)
+    return taken._replace(facts={"limit": 9, "until_ms": 199})
+
+
+def a_renewal(epoch: int, *, until_ms: int = 299, is_held: bool = True, **rest: Any) -> Entry:
+    """Of this agent and of one that somebody else holds."""
+    renewed = an_entry("renew_all", reply={"renewed": [AGENT] if is_held else []}, **rest)
+    return renewed._replace(facts={"held": {AGENT: epoch, "lost": 1}, "until_ms": until_ms})
+
+
 def an_effect(key: str = "k", **changes: Any) -> EffectEntry:
     """Recorded."""
     entry = EffectEntry(key, 2, "charge", 1, EffectMode.AT_MOST_ONCE, "f", 1, NEW_YEAR_MS, NEW_YEAR_MS, receipt_of(key))

@@ -21,8 +21,10 @@ from .evidence import (
     AGENT,
     a_claim,
     a_commit,
+    a_renewal,
     a_send,
     a_step,
+    a_take,
     an_agent,
     an_effect,
     an_end,
@@ -99,6 +101,9 @@ def sound_entries() -> list[object]:
         an_end(at=5),
         heads_read(3, at=35),
         inbox(at=36),
+        a_renewal(2, at=41, writer="v"),
+        a_take(3, at=45, now_ms=299, agents=(AGENT, "other")),
+        a_renewal(2, at=50, writer="v", is_held=False),
     ]
 
 
@@ -186,6 +191,7 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "time_never_goes_back": lambda: evidence(notes=[("clock", {"was": 2, "is": 1})]),
     "one_commit_a_version": lambda: evidence(a_commit(3), a_commit(3, at=9)),
     "one_holder_an_epoch": lambda: evidence(a_claim(2), a_commit(3, epoch=2, given=2, at=9, writer="v")),
+    "takes_leave_running_leases": lambda: evidence(a_take(2), a_take(3, at=9, now_ms=198, writer="v")),
     "stale_epochs_are_refused": lambda: evidence(a_claim(2, writer="v"), a_commit(3, at=9)),
     "epochs_only_rise": lambda: evidence(a_commit(2, given=3), a_commit(3, given=2, at=9)),
     "orders_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
@@ -306,6 +312,42 @@ def test_a_list_in_the_end_has_everybody_once(wrong: str) -> None:
 def test_the_dead_and_the_lapsed_may_be_taken_from() -> None:
     assert broken(two_holders(last_ns=4)) == {}
     assert broken(ticket_evidence(claim_entry(5, left_ms=-1))) == {}
+
+
+def test_an_epoch_that_a_take_gave_is_nobody_elses() -> None:
+    twice = evidence(a_take(2), a_take(2, at=9, now_ms=199, writer="v"))
+    assert broken(twice) == {"one_holder_an_epoch": [f"epoch 2 of {AGENT} was given to ['v', 'w']"]}
+    elsewhere = evidence(a_take(2), a_commit(3, epoch=2, given=2, at=9, writer="v"))
+    assert set(broken(elsewhere)) == {"one_holder_an_epoch"}
+
+
+def test_a_lease_is_not_renewed_under_an_epoch_that_is_over() -> None:
+    late = [a_claim(2), a_take(3, at=5, writer="v")]
+    assert broken(evidence(*late, a_renewal(2, at=9, is_held=False))) == {}
+    assert set(broken(evidence(*late, a_renewal(2, at=9)))) == {"stale_epochs_are_refused"}
+    lost = a_renewal(2, at=9)._replace(outcome="lost", returned_ns=None, reply={})
+    assert broken(evidence(*late, lost)) == {}
+
+
+def test_a_lease_that_was_given_up_or_may_have_been_is_free_to_be_taken() -> None:
+    then = a_take(3, at=50, now_ms=120, writer="v")
+    assert set(broken(evidence(a_take(2), then))) == {"takes_leave_running_leases"}
+    left = [
+        an_entry("release", at=9, facts={"epoch": 2}),
+        an_entry("release", "lost", at=9, took=None, facts={"epoch": 2}),
+        a_commit(3, epoch=2, given=2, at=9),
+        a_claim(3, at=9)._replace(facts={"agent": AGENT, "epoch": 2, "held_by": None}, reply={}, outcome="refused"),
+    ]
+    for given_up in left[:3]:
+        assert broken(evidence(a_take(2), given_up, then)) == {}
+    assert set(broken(evidence(a_take(2), left[3], then))) == {"takes_leave_running_leases"}
+
+
+def test_a_lease_that_was_renewed_runs_on() -> None:
+    then = a_take(3, at=50, now_ms=250, writer="v")
+    assert broken(evidence(a_take(2), then)) == {}
+    assert broken(evidence(a_take(2), a_renewal(2, at=9, is_held=False), then)) == {}
+    assert set(broken(evidence(a_take(2), a_renewal(2, at=9), then))) == {"takes_leave_running_leases"}
 
 
 def test_a_child_is_over_in_the_end() -> None:

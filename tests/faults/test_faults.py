@@ -195,8 +195,10 @@ import fsm_agent.stores.sqlite.store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults.mutants import MUTANTS, install
 install({name!r})
-commits = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__].commits
+store = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__]
+commits, leases = store.commits, store.leases
 of_store = {{"commits": commits, "indexes": commits.indexes, "writes": sys.modules[commits.standing.__module__]}}
+of_store |= {{"leases": leases, "due_times": sys.modules[leases.longest_due.__module__]}}
 changed = [of_store[change.module.rpartition(".")[2]] for change in MUTANTS[{name!r}].changes]
 print(*{{type(module.__loader__).__module__ for module in changed}})
 """

@@ -23,6 +23,8 @@ _LEFT = "tests/runtime/test_children_left.py"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
 _QUESTION_GOES = "test_a_question_comes_and_goes_with_the_step"
+_TAKES = "test_a_take_claims_the_longest_due_as_many_as_are_asked_for"
+_RENEWS = "test_many_leases_are_renewed_at_once_and_stale_ones_are_not"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
 
 
@@ -74,6 +76,54 @@ MUTANTS = {
         " AND epoch = ? AND",
         " AND (epoch = ? OR TRUE) AND",
         f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "a take keeps the epoch in memory": Mutant(
+        "stores/memory/leases.py",
+        "claimed.append(Claimed(agent_id, self._hold(agent_id, kept, kept.epoch + 1, lease)))",
+        "claimed.append(Claimed(agent_id, self._hold(agent_id, kept, kept.epoch, lease)))",
+        f"{_MEMORY}::{_TAKES}",
+    ),
+    "a take keeps the epoch in SQLite": Mutant(
+        "stores/sqlite/leases.py", "epoch = epoch + 1, host = :host", "host = :host", f"{_SQLITE}::{_TAKES}"
+    ),
+    "a take keeps the epoch in PostgreSQL": Mutant(
+        "stores/postgres/lease_statements.py", "epoch = head.epoch + 1, ", "", f"{_POSTGRES}::{_TAKES}"
+    ),
+    "a take keeps the epoch in Redis": Mutant(
+        "stores/redis/lua/take.lua",
+        "'HINCRBY', claim.head, 'epoch', 1",
+        "'HGET', claim.head, 'epoch'",
+        f"{_REDIS}::{_TAKES}",
+    ),
+    "many leases are renewed by id alone in memory": Mutant(
+        "stores/memory/leases.py",
+        "kept is not None and kept.epoch == epoch",
+        "kept is not None",
+        f"{_MEMORY}::{_RENEWS}",
+    ),
+    "many leases are renewed by id alone in SQLite": Mutant(
+        "stores/sqlite/leases.py",
+        "AND (id, epoch) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?6)) ",
+        "",
+        f"{_SQLITE}::{_RENEWS}",
+    ),
+    "many leases are renewed by id alone in PostgreSQL": Mutant(
+        "stores/postgres/lease_statements.py", " AND epoch = held.made", "", f"{_POSTGRES}::{_RENEWS}"
+    ),
+    "many leases are renewed by id alone in Redis": Mutant(
+        "stores/redis/lua/renew_all.lua", " or now.epoch ~= epoch", "", f"{_REDIS}::{_RENEWS}"
+    ),
+    "what stands in for an archived agent is taken": Mutant(
+        "stores/sqlite/leases.py",
+        "query = longest_due(_NO_STUB + wanted)",
+        "query = longest_due(wanted)",
+        f"{_SQLITE}::test_what_stands_in_for_an_agent_that_is_kept_elsewhere_is_not_taken",
+    ),
+    "who is due in cold is not brought back": Mutant(
+        "stores/tiered/store.py",
+        "        await recall_due(self._moves, self._warm, limit, is_wanted)\n",
+        "",
+        "tests/stores/test_tiered_takes.py::test_who_is_in_cold_and_due_is_brought_back_by_who_takes_it",
     ),
     "a plain step in SQLite goes past the queue": Mutant(
         "stores/sqlite/commits.py",

@@ -19,6 +19,7 @@ from fsm_agent.runtime import processes
 from fsm_agent.runtime.processes import is_alive, this_process
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.leases import Leases
 from fsm_agent.stores.listing import Listing
 
 from .crashing_store import WRITES, CrashingStore, Killed
@@ -42,12 +43,13 @@ READS = {
         "lapsed",
         "list",
         "list_in",
+        "listen",
     ),
-    *("load", "load_workflow", "messages", "now", "origin", "size", "tend", "threads", "user", "users"),
+    *("load", "load_workflow", "messages", "now", "origin", "ring", "size", "tend", "threads", "user", "users"),
     *("count_questions", "heads", "questions", "select", "tally"),
 }
 #: Writes that no operation needs.
-UNUSED_WRITES = {"append", "reindex", "renew", "retract"}
+UNUSED_WRITES = {"append", "reindex", "renew", "renew_all", "retract"}
 
 
 def become_another_process() -> None:
@@ -85,7 +87,7 @@ def undisturbed(name: str) -> tuple[list[str], list[Any]]:
 
 
 def test_every_verb_of_the_port_reads_or_is_a_write_that_some_process_dies_after() -> None:
-    port = {**vars(Listing), **vars(Store)}
+    port = {**vars(Listing), **vars(Leases), **vars(Store)}
     verbs = {name for name, verb in port.items() if callable(verb) and not name.startswith("_")}
     assert verbs - READS == WRITES, "say of each new verb whether it writes"
     assert set().union(*(undisturbed(name)[0] for name in OPERATIONS)) == WRITES - UNUSED_WRITES

@@ -57,6 +57,12 @@ def listeners(server: RedisServer) -> int:
     return len(server.execute("CLIENT", "LIST", "TYPE", "pubsub").splitlines())
 
 
+async def refused(act: Awaitable[None], kind: type[StoreError]) -> str:
+    with pytest.raises(kind) as error:
+        await act
+    return str(error.value)
+
+
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[RedisServer]:
     """One that may be stopped."""
@@ -77,6 +83,24 @@ def test_who_listens_is_called_again_whenever_the_connection_was_lost(
                 await ear.next()
             assert listeners(redis_server) == 1
         await until(lambda: listeners(redis_server) == 0)
+
+    with_store(redis_url, use)
+
+
+def test_who_listens_no_more_takes_nobody_along(redis_url: str, redis_server: RedisServer) -> None:
+    async def use(store: Store) -> None:
+        async with listening(store) as ear:
+            await ear.next()
+            async with listening(store) as other:
+                await other.next()
+                assert not ear.heard.is_set()
+            await store.ring()
+            await ear.next()
+            assert not other.heard.is_set()
+            assert listeners(redis_server) == 1
+        await until(lambda: listeners(redis_server) == 0)
+        async with listening(store) as ear:
+            await ear.next()
 
     with_store(redis_url, use)
 
@@ -103,6 +127,28 @@ def test_a_server_that_was_started_again_is_listened_to_again(
     )
 
 
+def test_a_server_that_is_away_for_long_is_said_to_be_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bell, "_FIRST_PAUSE_S", 0.001)
+    calls = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.close()
+
+    async def use() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with open_store(f"redis://127.0.0.1:{port}/0") as store, listening(store) as ear:
+                await until(lambda: calls > 5)
+                assert not ear.heard.is_set()
+
+    asyncio.run(use())
+    assert [vars(record)["action"] for record in caplog.records] == ["bell_lost"]
+
+
 def test_a_server_that_is_away_at_first_is_waited_for(mortal: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async def use(store: Store) -> None:
         await asyncio.to_thread(mortal.stop)
@@ -113,7 +159,6 @@ def test_a_server_that_is_away_at_first_is_waited_for(mortal: RedisServer, caplo
             await ear.next()
 
     with_store(mortal.url(), use)
-    assert [vars(record)["action"] for record in caplog.records] == ["bell_lost"], "it is said once"
 
 
 @pytest.mark.usefixtures("redis_url")
@@ -146,18 +191,11 @@ def test_a_closed_store_is_not_listened_to(redis_url: str, redis_server: RedisSe
         await store.close()
         closed = f"the store {redis_url} is closed already; open the store again"
         for listen in (task, store.listen(ear.heard.set), store.ring()):
-            with pytest.raises(StoreUnavailable) as error:
-                await listen
-            assert str(error.value) == closed
+            async with asyncio.timeout(_PATIENCE_S):
+                assert await refused(listen, StoreUnavailable) == closed
         await until(lambda: listeners(redis_server) == 0)
 
     asyncio.run(use())
-
-
-async def refused(act: Awaitable[None], kind: type[StoreError]) -> str:
-    with pytest.raises(kind) as error:
-        await act
-    return str(error.value)
 
 
 def test_who_may_not_listen_is_told_what_is_needed(redis_url: str, redis_server: RedisServer) -> None:
@@ -202,14 +240,16 @@ def test_a_store_has_three_connections_at_the_most(redis_url: str, redis_server:
 
     async def use(store: Store) -> None:
         await until(lambda: connections() == 0)
-        async with listening(store) as ear:
+        async with listening(store) as ear, listening(store) as other:
             await ear.next()
+            await other.next()
             await keep_definitions(store)
             names = [f"agent-{number}" for number in range(50)]
             await asyncio.gather(*(store.create(a_creation(name)) for name in names))
             await asyncio.gather(*(store.load(name) for name in names))
             await store.ring()
             await ear.next()
-            assert connections() == 3
+            await other.next()
+            assert connections() == store.max_connections == 3
 
     with_store(redis_url, use)

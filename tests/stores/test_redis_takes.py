@@ -244,6 +244,25 @@ def test_the_backlog_is_one_number(redis_url: str, redis_server: RedisServer) ->
     with_store(redis_url, count)
 
 
+def said_to(server: RedisServer) -> dict[str, int]:
+    """How often each command was said since the statistics began, but for those of ``RedisServer``."""
+    stats = server.execute("INFO", "commandstats")
+    said = {name.removeprefix("cmdstat_"): int(stat["calls"]) for name, stat in stats.items()}
+    return {name: calls for name, calls in said.items() if not name.startswith(("config", "hello", "auth"))}
+
+
+def test_those_who_are_held_are_not_looked_at_for_who_is_due(redis_url: str, redis_server: RedisServer) -> None:
+    async def look(store: Store) -> None:
+        await make(store, 300)
+        assert len(await store.take(299, a_lease())) == 299
+        redis_server.execute("CONFIG", "RESETSTAT")
+        assert await store.due(_NOW, 9) == ["order-0000"]
+        assert said_to(redis_server) == {"zrangebyscore": 2}
+        assert redis_server.execute("ZCOUNT", _DUE, "-inf", _NOW) == 1
+
+    with_store(redis_url, look)
+
+
 def test_a_step_under_a_lease_changes_no_index(redis_url: str, redis_server: RedisServer) -> None:
     async def step(store: Store) -> None:
         await store.create(a_creation(status=Status.RUNNING, lease=LEASE))
@@ -251,11 +270,7 @@ def test_a_step_under_a_lease_changes_no_index(redis_url: str, redis_server: Red
         await store.commit(a_commit(2, head=running, lease=LEASE))
         redis_server.execute("CONFIG", "RESETSTAT")
         await store.commit(a_commit(3, head=running, lease=LEASE))
-        said = {name: stat["calls"] for name, stat in redis_server.execute("INFO", "commandstats").items()}
-        steps = ("evalsha", "hmget", "llen", "hset", "rpush")
-        assert {name: calls for name, calls in said.items() if "config" not in name and "hello" not in name} == {
-            f"cmdstat_{name}": 1 for name in steps
-        }
+        assert said_to(redis_server) == dict.fromkeys(("evalsha", "hmget", "llen", "hset", "rpush"), 1)
 
     with_store(redis_url, step)
 

@@ -146,6 +146,29 @@ async def test_an_id_that_is_no_text_is_not_told_and_keeps_nobody_else_from_bein
 
 
 @on_loop
+async def test_neither_does_one_whose_row_cannot_be_written(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "agents.db", clock=FakeClock(NEW_YEAR_MS + 99)) as store:
+        await keep_definitions(store)
+        for number, agent_id in enumerate(("damaged", "spoilt", "sound", "next", "last")):
+            await store.create(a_creation(agent_id, updated_ms=NEW_YEAR_MS + number, **RUNNING))
+        store._db.execute("UPDATE heads SET id = CAST(x'ff41' AS TEXT) WHERE id = 'spoilt'")
+        schema = str(store._db.execute("SELECT sql FROM sqlite_schema WHERE name = 'heads'").get)
+        _rewrite_schema(store, schema.replace("STRICT, ", ""))
+        store._db.execute("UPDATE heads SET numbered = 'many' WHERE id = 'damaged'")
+        _rewrite_schema(store, schema)
+        taken = [[agent_id for agent_id, _ in await store.take(limit, LEASE)] for limit in (2, 1, 9, 9)]
+        assert taken == [["sound"], ["next"], ["last"], []]
+
+
+def _rewrite_schema(store: SqliteStore, schema: str) -> None:
+    db = store._db
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'heads'", (schema,))
+    db.execute("PRAGMA writable_schema = RESET")
+
+
+@on_loop
 async def test_takes_and_renewals_of_many_tasks_share_a_transaction(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "agents.db", clock=FakeClock(NEW_YEAR_MS + 99)) as store:
         await keep_definitions(store)

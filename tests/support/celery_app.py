@@ -20,10 +20,15 @@ def open_runner() -> Runner:
     return Runner(store, actions=actions, lease_s=float(os.environ.get("LEASE_S", "15")))
 
 
-app = Celery("tests", broker=os.environ["BROKER"])
+if os.environ.get("MUTANT"):
+    from tests.faults.engine_worker import sweep_no_more
+
+    sweep_no_more()
+app = Celery("tests", broker=os.environ["ENGINE"].removeprefix("celery+"))
 app.conf.update(
     accept_content=["json"],
     broker_connection_retry_on_startup=True,
+    task_default_queue=f"fsm-agent.{os.environ['NAMESPACE']}",
     worker_hijack_root_logger=False,
     worker_prefetch_multiplier=1,
 )

@@ -55,6 +55,8 @@ class MemoryLeases(MemoryListing):
     ) -> Sequence[Claimed]:
         def is_wanted(agent_id: str) -> bool:
             head = self._agents[agent_id].written
+            if not isinstance(head, Head):  # it is damaged
+                return False
             is_left_out = head.version < 0 or (head.definition, head.state) in without
             return not is_left_out and (workflows is None or head.workflow in workflows)
 

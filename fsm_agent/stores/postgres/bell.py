@@ -26,7 +26,7 @@ _LONGEST_WAIT_S: Final = 5.0
 
 def channel_of(namespace: str) -> str:
     """The name of a channel, which PostgreSQL wants to be shorter and plainer than a namespace may be."""
-    return f"fsm_agent_{hashlib.sha256(namespace.encode(errors='surrogatepass')).hexdigest()[:40]}"
+    return f"fsm_agent_{hashlib.sha256(namespace.encode()).hexdigest()[:40]}"
 
 
 class Bell:

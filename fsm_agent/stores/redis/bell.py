@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from fsm_agent.stores.redis import errors
@@ -33,50 +31,82 @@ _LOST: Final = (RedisError, OSError, ValueError)
 
 
 class Bell:
-    """Tells of each ring on ``channel``. Whoever listens has a connection; else there is none."""
+    """Tells of each ring on ``channel``. All who listen share a connection; while nobody does there is none."""
 
     def __init__(self, address: Address, channel: str) -> None:
         self._address = address
         self._channel = channel
-        self._connections: set[AbstractConnection] = set()
+        self._listeners: list[Callable[[], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_heard = False
         self._is_closed = False
 
     async def listen(self, heard: Callable[[], None]) -> None:
         """See ``Store.listen``. Waits for a server that is away; one that refuses to be listened to is a
         ``StoreError``."""
-        failed = 0
-        while not self._is_closed:
-            async with self._connection() as connection:
-                why = await self._subscribe(connection)
-                if why is None:
-                    failed = 0
-                    heard()
-                    while await _has_rung(connection):
-                        heard()
-                elif not failed:
-                    self._warn(why)
-            # by chance, so that not all come back at once
-            pause_s = min(_FIRST_PAUSE_S * 2 ** min(failed, 9), _LONGEST_PAUSE_S) * random.uniform(0.5, 1)  # noqa: S311
-            failed += why is not None
-            await asyncio.sleep(pause_s)
-        raise errors.closed(self._address.url)
+        if self._is_closed:
+            raise errors.closed(self._address.url)
+        self._listeners.append(heard)
+        try:
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._stay_connected())
+            elif self._is_heard:
+                heard()
+            task = self._task
+            await asyncio.wait([task])  # who is cancelled here takes nobody along
+            if task.cancelled():
+                raise errors.closed(self._address.url)
+            task.result()
+        finally:
+            self._listeners.remove(heard)
+            if not self._listeners:
+                await self._stop()
 
     async def close(self) -> None:
         """Whoever still listens is told that the store is closed."""
         self._is_closed = True
-        for connection in list(self._connections):
-            await connection.disconnect(nowait=True)
+        await self._stop()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AbstractConnection]:
-        """One that is not connected yet."""
-        connection = self._address.connect()
-        self._connections.add(connection)
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # is looked at: whoever listens has heard it
+
+    async def _stay_connected(self) -> None:
+        """Connect again whenever the connection is lost."""
+        failed = 0
+        while True:
+            connection = self._address.connect()
+            try:
+                why = await self._subscribe(connection)
+                if why is None:
+                    failed = 0
+                    await self._hear(connection)
+                elif not failed:
+                    self._warn(why)
+            finally:
+                await connection.disconnect(nowait=True)
+            # by chance, so that not all come back at once
+            pause_s = min(_FIRST_PAUSE_S * 2 ** min(failed, 9), _LONGEST_PAUSE_S) * random.uniform(0.5, 1)  # noqa: S311
+            failed += why is not None
+            await asyncio.sleep(pause_s)
+
+    async def _hear(self, connection: Any) -> None:
+        """Tell of each ring, and first of all that nobody knows what has rung before; ends with the connection."""
+        self._is_heard = True
         try:
-            yield connection
+            self._call()
+            while await _has_rung(connection):
+                self._call()
         finally:
-            self._connections.discard(connection)
-            await connection.disconnect(nowait=True)
+            self._is_heard = False
+
+    def _call(self) -> None:
+        for heard in list(self._listeners):
+            heard()
 
     async def _subscribe(self, connection: Any) -> Exception | None:
         """Why the server cannot be listened to now; ``None`` if it is."""

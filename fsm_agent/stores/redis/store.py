@@ -34,6 +34,8 @@ class RedisStore(RedisLeases):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     keeps_problems = True
+    #: for writes, for reads, and one that listens
+    max_connections = 3
 
     scheme: ClassVar = "redis"
 

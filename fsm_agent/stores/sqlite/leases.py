@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
+
+import apsw
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import Claimed, Lease
@@ -27,8 +29,10 @@ AND (id, epoch) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?6)) RETURNIN
 _TAKE: Final = f"""
 UPDATE heads SET epoch = epoch + 1, host = :host, pid = :pid, started_ms = :started_ms, until_ms = :until_ms,
                  due_since_ms = {under_lease(":until_ms")}
-WHERE namespace = :namespace AND id IN ({{longest_due}}) RETURNING CAST(id AS BLOB), epoch
+WHERE namespace = :namespace AND id IN ({{ids}}) RETURNING CAST(id AS BLOB), epoch
 """  # noqa: S608 - no value is part of it
+#: how many damaged agents are looked past
+_PAST_DAMAGED: Final = 1_000
 #: What stands in for an agent in a tiered store has a version below 0, and is nobody's to take.
 _NO_STUB: Final = " AND version > 0"
 _OF_WORKFLOWS: Final = """
@@ -60,15 +64,33 @@ def taking(
     without: Collection[tuple[str, str]],
 ) -> Unit[list[Claimed]]:
     wanted = (_OF_WORKFLOWS if workflows is not None else "") + (_WITHOUT if without else "")
-    statement = _TAKE.format(longest_due=longest_due(_NO_STUB + wanted))
+    query = longest_due(_NO_STUB + wanted)
+    statement = _TAKE.format(ids=query)
     values = dict(zip(("host", "pid", "started_ms", "until_ms"), codec.lease_row(lease), strict=True))
     values |= {"namespace": namespace, "now_ms": now_ms, "limit": limit}
     values |= {"workflows": codec.encode(list(workflows or ())), "without": codec.encode(list(map(list, without)))}
 
     def take(db: Connection) -> list[Claimed]:
-        return list(_read(db.at_hand.execute(statement, values).fetchall()))
+        try:
+            return list(_read(db.at_hand.execute(statement, values).fetchall()))
+        except apsw.ConstraintError:
+            return list(_read(_one_by_one(db, query, values)))
 
     return take
+
+
+def _one_by_one(db: Connection, query: str, values: dict[str, Any]) -> Iterator[Row]:
+    """Take the longest due without those whose rows are damaged, since no statement can write a damaged row."""
+    ids = f"SELECT CAST(id AS BLOB) FROM ({query})"  # noqa: S608 - no value is part of it
+    found = db.at_hand.execute(ids, {**values, "limit": values["limit"] + _PAST_DAMAGED}).fetchall()
+    left = values["limit"]
+    for (agent_id,) in found:
+        if not left:
+            return
+        with suppress(apsw.ConstraintError):
+            taken = db.at_hand.execute(_TAKE.format(ids="CAST(:id AS TEXT)"), {**values, "id": agent_id}).fetchall()
+            left -= len(taken)
+            yield from taken
 
 
 def _read(found: Iterable[Row]) -> Iterator[Claimed]:

@@ -80,6 +80,7 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], RuleResults], ...]]] = {
     ),
     "nobody is driven twice at once, nobody starves": (
         leases.running_leases_are_not_taken,
+        leases.takes_leave_running_leases,
         leases.no_lease_is_left_over,
         leases.sweeps_do_not_repeat_claims,
     ),

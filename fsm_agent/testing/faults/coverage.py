@@ -10,6 +10,7 @@ from typing import Final
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.failpoints import SITE_GROUPS
 from fsm_agent.testing.faults.journal import Entry, WriterLog
+from fsm_agent.testing.faults.rules_leases import taken_over
 
 #: Counts that may be 0.
 OPTIONAL: Final = ("writers started", "orders", "PID namespaces", *(f"kills in {group}" for group in SITE_GROUPS))
@@ -20,6 +21,8 @@ REQUIRED: Final = (
     "kills",
     *(f"failpoints in {group}" for group in SITE_GROUPS),
     "freezes",
+    "agents taken",
+    "leases renewed",
     "handovers",
     "zombies refused",
     "server restarts",
@@ -53,6 +56,7 @@ def count_hits(evidence: Evidence, injected: Counter[str], killed: Collection[st
         _count_end(total, log, is_killed=log.writer in killed)
         _count_calls(total, log)
     _count_refused_zombies(total, evidence)
+    _count_leases(total, evidence)
     return total
 
 
@@ -105,6 +109,12 @@ def _count_calls(total: Counter[str], log: WriterLog) -> None:
                 total["effects recorded"] += entry.is_ok and entry.reply["is"]
 
 
+def _count_leases(total: Counter[str], evidence: Evidence) -> None:
+    total["agents taken"] += sum(entry.is_ok for entry in evidence.entries_of("take"))
+    total["leases renewed"] += sum(entry.reply.get("held", False) for entry in evidence.entries_of("renew"))
+    total["handovers"] += sum(1 for _ in taken_over(evidence))
+
+
 def _count_maintenance(total: Counter[str], entry: Entry) -> None:
     match entry.verb:
         case "rewind":
@@ -140,7 +150,7 @@ def _count_refused_zombies(total: Counter[str], evidence: Evidence) -> None:
     ended = [entry for entry in evidence.entries if entry.returned_ns is not None]
     for entry in sorted(ended, key=lambda each: each.returned_ns or 0):
         agent, epoch = entry.facts.get("agent", ""), entry.reply.get("epoch", 0)
-        if entry.is_ok and entry.verb in ("create", "claim", "commit"):
+        if entry.is_ok and entry.verb in ("create", "claim", "take", "commit"):
             newest[agent] = max(newest.get(agent, 0), epoch)
         elif entry.verb in ("commit", "begin_effect", "record_attempt", "renew") and entry.facts["epoch"] is not None:
             is_refused = entry.outcome == "refused" or entry.reply.get("held") is False

@@ -85,8 +85,10 @@ class Evidence:
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """Everything that writers did, ordered by when it began."""
-        return tuple(sorted((entry for log in self.logs for entry in log.entries), key=lambda each: each.invoked_ns))
+        """Everything that writers did, ordered by when it began. What was done to many agents at once is an entry for
+        each."""
+        found = (part for log in self.logs for entry in log.entries for part in _parts(entry))
+        return tuple(sorted(found, key=lambda each: each.invoked_ns))
 
     def with_failure(self, failure: str) -> Evidence:
         return replace(self, failures=(*self.failures, failure))
@@ -102,3 +104,18 @@ class Evidence:
     def notes(self, name: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
         """The writer and the facts of every note of that name."""
         return ((log.writer, facts) for log in self.logs for note, facts in log.notes if note == name)
+
+
+def _parts(entry: Entry) -> Iterator[Entry]:
+    """An entry for each agent that was taken, and one of ``renew`` for each that was to be renewed; others as they are.
+    Whom a take has claimed that never returned, nobody knows."""
+    facts, reply = entry.facts, entry.reply
+    if entry.verb == "take" and entry.is_ok:
+        for agent, epoch in reply["claimed"].items():
+            yield entry._replace(facts={**facts, "agent": agent}, reply={**reply, "epoch": epoch})
+    elif entry.verb == "renew_all":
+        for agent, epoch in facts["held"].items():
+            held = {"held": agent in reply["renewed"]} if entry.is_ok else reply
+            yield entry._replace(verb="renew", facts={**facts, "agent": agent, "epoch": epoch}, reply=held)
+    else:
+        yield entry

@@ -24,6 +24,8 @@ SITES: Final = {
     "create": ("before", "during", "after"),
     "enqueue": ("before", "during", "after"),
     "claim": ("before", "during", "after"),
+    "take": ("before", "during", "after"),
+    "renew_all": ("before", "during", "after"),
     "release": ("before", "during", "after"),
     "record_attempt": ("before", "during", "after"),
     "begin_effect": ("before", "during", "after"),
@@ -43,7 +45,9 @@ SITE_GROUPS: Final = {
     "actions": frozenset({"action"}),
     "effects": frozenset({"execute", "begin_effect", "end_effect"}),
     "commits": frozenset({"commit"}),
-    "other writes": frozenset({"create", "enqueue", "claim", "release", "renew", "record_attempt"}),
+    "other writes": frozenset(
+        {"create", "enqueue", "claim", "take", "release", "renew", "renew_all", "record_attempt"}
+    ),
     "maintenance": frozenset({"append", "save_user", "revise", "shorten", "delete", "adopt", "retract"}),
 }
 

@@ -16,6 +16,7 @@ _PROMISES: Final = (
     "intake",
     "lists have everybody who belongs to them",
     "no silent loss",
+    "nobody is driven twice at once, nobody starves",
     "single writer",
 )
 #: How many runs there are, at most, before a mutant counts as not caught.

@@ -37,6 +37,8 @@ _WRITES: Final = "fsm_agent.stores.sqlite.writes"
 #: Plain steps have a code path of their own here, so each mutant changes both paths.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
+_LEASES: Final = "fsm_agent.stores.sqlite.leases"
+_DUE_TIMES: Final = "fsm_agent.stores.sqlite.due_times"
 _INDEXES: Final = "fsm_agent.stores.sqlite.indexes"
 _LISTS: Final = "lists have everybody who belongs to them"
 
@@ -73,6 +75,23 @@ MUTANTS: Final = {
             Change(_COMMITS, " AND epoch = ? AND", " AND (epoch = ? OR TRUE) AND"),
         ),
         faults=("freeze", "hand_over", "hand_over", "hand_over"),
+    ),
+    "take-keeps-epoch": Mutant(
+        "whoever takes an agent whose lease ran out gets the epoch of the last holder",
+        "single writer",
+        (Change(_LEASES, "SET epoch = epoch + 1, host = :host", "SET epoch = epoch, host = :host"),),
+        faults=("freeze", "hand_over", "hand_over"),
+    ),
+    "take-of-the-held": Mutant(
+        "an agent is taken whether its lease runs or not",
+        "nobody is driven twice at once, nobody starves",
+        (Change(_DUE_TIMES, "{_PLACE} BETWEEN 0 AND :now_ms", "({_PLACE} >= 0 OR :now_ms IS NULL)"),),
+    ),
+    "renewal-by-id": Mutant(
+        "many leases are renewed at once whoever holds the agents by now",
+        "single writer",
+        (Change(_LEASES, "AND (id, epoch) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?6)) ", ""),),
+        faults=("freeze", "freeze", "hand_over"),
     ),
     "head-apart": Mutant(
         "head and history are written one after the other",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, cycle
 from typing import Final, Protocol
 
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.testing.faults.clock import SharedClock
 from fsm_agent.testing.faults.failpoints import SITE_GROUPS, SITES, Failpoint
 from fsm_agent.testing.faults.mutants import MUTANTS
@@ -25,6 +26,8 @@ from fsm_agent.testing.faults.writer_pool import WriterPool
 _HANDOVER_MS: Final = 16_000
 _LONGEST_JUMP_MS: Final = 180_000
 _LONGEST_SKEW_MS: Final = 5_000
+#: So short that writers renew it while they live.
+_SHORT_LEASE_MS: Final = 1_200
 #: How long a writer takes, at most, until it writes, and until it reaches its failpoint.
 _WARM_UP_S: Final = 0.2
 _FAILPOINT_S: Final = 5.0
@@ -41,7 +44,7 @@ _FREQUENCIES: Final = {
     "restart_server": 1,
 }
 #: Sites that writers reach early, and how often they are chosen. Other sites of their group are seldom reached in time.
-_EARLY_SITES: Final = {"claim": 8, "enqueue": 2}
+_EARLY_SITES: Final = {"claim": 8, "enqueue": 2, "take": 8}
 #: Sites that writers pass often, so a failpoint there may have a higher number.
 _FREQUENT_SITES: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
 
@@ -118,11 +121,13 @@ class Nemesis:
         self._starts[number] += 1
         self.injected["writers started"] += 1
         self._names[number] = f"w{number}-{self._starts[number]:04}"
+        failpoint = next(self._failpoints) if self._rng.random() < 0.75 else None
         settings = replace(
             self.settings,
             name=self._names[number],
             skew_ms=self._rng.randint(-_LONGEST_SKEW_MS, _LONGEST_SKEW_MS),
-            failpoint=next(self._failpoints) if self._rng.random() < 0.75 else None,
+            lease_ms=_SHORT_LEASE_MS if self._mutant else self._rng.choice([LEASE_MS, _SHORT_LEASE_MS]),
+            failpoint=failpoint,
             successor_of=successor_of,
             fills_disk=self.fills_disk and number == 0,
         )

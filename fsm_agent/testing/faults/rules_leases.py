@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate, pairwise
 
 from fsm_agent.testing.faults.evidence import Evidence
@@ -83,6 +83,40 @@ def running_leases_are_not_taken(evidence: Evidence) -> RuleResults:
         yield None if is_dead else f"{taken}, {left_ms} ms early"
 
 
+def takes_leave_running_leases(evidence: Evidence) -> RuleResults:
+    """Whoever takes the longest due takes no lease that runs by its own clock, whether the holder lives or not."""
+    for entry, until_ms in taken_over(evidence):
+        left_ms = until_ms - entry.reply["now_ms"]
+        taken = f"{entry.facts['agent']} was taken by {entry.writer}, {left_ms} ms early"
+        yield None if left_ms <= 0 else taken
+
+
+def taken_over(evidence: Evidence) -> Iterator[tuple[Entry, int]]:
+    """The takes of agents that somebody held, and how long the lease ran at least."""
+    moved = {entry.facts["agent"] for entry in evidence.entries_of("adopt", "delete", "shorten")}
+    under: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in evidence.entries_of("create", "claim", "take", "commit", "renew", "release"):
+        epoch = entry.reply.get("epoch", None if entry.verb == "claim" else entry.facts.get("epoch"))
+        if epoch is not None:
+            under[entry.facts["agent"], epoch].append(entry)
+    for entry in evidence.entries_of("take"):
+        if entry.is_ok and entry.facts["agent"] not in moved:
+            until_ms = _known_until(under[entry.facts["agent"], entry.reply["epoch"] - 1], entry.invoked_ns)
+            if until_ms is not None:
+                yield entry, until_ms
+
+
+def _known_until(entries: list[Entry], at_ns: int) -> int | None:
+    """How long the lease of an epoch runs, as far as writers knew it then; ``None`` where it may have been given up."""
+    until_ms = None
+    for entry in entries:
+        if entry.verb == "release" or entry.facts.get("until_ms") is None:
+            return None
+        if entry.is_ok and entry.reply.get("held", True) and (entry.returned_ns or at_ns) < at_ns:
+            until_ms = max(until_ms or 0, entry.facts["until_ms"])
+    return until_ms
+
+
 def no_lease_is_left_over(evidence: Evidence) -> RuleResults:
     """Nobody holds an agent that has nothing to do. Otherwise its parent would not be told, and no purge could delete
     it."""
@@ -94,10 +128,10 @@ def no_lease_is_left_over(evidence: Evidence) -> RuleResults:
 def sweeps_do_not_repeat_claims(evidence: Evidence) -> RuleResults:
     """The recovery does not claim one agent again and again without doing anything."""
     idle: Counter[str] = Counter()
-    for entry in evidence.entries_of("claim", "commit", "record_attempt"):
+    for entry in evidence.entries_of("claim", "take", "commit", "record_attempt"):
         if entry.writer == RECOVERY_WRITER and entry.is_ok:
             agent = entry.facts["agent"]
-            idle[agent] = idle[agent] + 1 if entry.verb == "claim" else 0
+            idle[agent] = idle[agent] + 1 if entry.verb in ("claim", "take") else 0
             is_fine = idle[agent] <= _MOST_IDLE_CLAIMS
             yield None if is_fine else f"{agent} was claimed {idle[agent]} times, and nothing was done"
 
@@ -105,7 +139,7 @@ def sweeps_do_not_repeat_claims(evidence: Evidence) -> RuleResults:
 def _new_epochs(evidence: Evidence) -> Mapping[str, list[Entry]]:
     """agent -> the entries that gave a new epoch to the writer."""
     found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in evidence.entries_of("create", "claim", "commit"):
+    for entry in evidence.entries_of("create", "claim", "take", "commit"):
         if entry.is_ok and (entry.verb != "commit" or entry.facts["epoch"] is None):
             found[entry.facts["agent"]].append(entry)
     return found

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Claimed, Holder, Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Origin
@@ -49,12 +49,18 @@ def _unnoted(
 
 
 class FaultyStore(ForwardingStore):
-    """Hands every verb on to ``inner``."""
+    """Hands every verb on to ``inner``. ``lease_ms`` is how long the leases are that the writer takes."""
 
     def __init__(
-        self, inner: Store, journal: Journal, failpoints: Failpoints, liveness: Liveness | None = None
+        self,
+        inner: Store,
+        journal: Journal,
+        failpoints: Failpoints,
+        liveness: Liveness | None = None,
+        lease_ms: int = LEASE_MS,
     ) -> None:
         super().__init__(inner)
+        self._lease_ms = lease_ms
         self._journal = journal
         self._failpoints = failpoints
         self._liveness = liveness
@@ -81,6 +87,8 @@ class FaultyStore(ForwardingStore):
     due = _unnoted(Store.due)
     held_here = _unnoted(Store.held_here)
     lapsed = _unnoted(Store.lapsed)
+    ring = _unnoted(Store.ring)
+    listen = _unnoted(Store.listen)
     list_in = _unnoted(Store.list_in)
     heads = _unnoted(Store.heads)
     select = _unnoted(Store.select)
@@ -104,6 +112,7 @@ class FaultyStore(ForwardingStore):
     async def create(self, creation: Creation) -> Head:
         head = creation.head
         facts = {"agent": head.id, "version": head.version, "key": creation.key, "definition": head.definition}
+        facts |= {"until_ms": creation.lease and creation.lease.until_ms}
         return await self._write(
             "create", facts, lambda: self._store.create(creation), lambda made: {"epoch": made.epoch}
         )
@@ -116,6 +125,7 @@ class FaultyStore(ForwardingStore):
             "kind": str(step.kind),
             "token": token_of(step),
             "merged": (step.reason or "").startswith("merged"),
+            "until_ms": commit.lease and commit.lease.until_ms,
         }
         return await self._write("commit", facts, lambda: self._store.commit(commit), Committed._asdict)
 
@@ -129,16 +139,41 @@ class FaultyStore(ForwardingStore):
         )
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        facts: dict[str, Any] = {"agent": agent_id, "epoch": seen.epoch, "held_by": None}
+        facts: dict[str, Any] = {"agent": agent_id, "epoch": seen.epoch, "held_by": None, "until_ms": lease.until_ms}
         if seen.lease:
-            now_ms = lease.until_ms - LEASE_MS
+            now_ms = lease.until_ms - self._lease_ms
             facts |= {"held_by": holder_name(seen.lease.holder), "left_ms": seen.lease.until_ms - now_ms}
         return await self._write(
             "claim", facts, lambda: self._store.claim(agent_id, seen, lease), lambda epoch: {"epoch": epoch}
         )
 
+    async def take(
+        self,
+        limit: int,
+        lease: Lease,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[tuple[str, str]] = (),
+    ) -> Sequence[Claimed]:
+        async def work() -> tuple[Sequence[Claimed], int]:
+            """And what the clock says then: no lease that has been taken runs longer."""
+            claimed = await self._store.take(limit, lease, workflows=workflows, without=without)
+            return claimed, await self._store.now()
+
+        def describe(reply: tuple[Sequence[Claimed], int]) -> Mapping[str, Any]:
+            return {"claimed": dict(reply[0]), "now_ms": reply[1]}
+
+        facts = {"limit": limit, "until_ms": lease.until_ms}
+        return (await self._write("take", facts, work, describe))[0]
+
+    async def renew_all(self, held: Collection[Claimed], lease: Lease) -> Collection[str]:
+        facts = {"held": dict(held), "until_ms": lease.until_ms}
+        return await self._write(
+            "renew_all", facts, lambda: self._store.renew_all(held, lease), lambda renewed: {"renewed": [*renewed]}
+        )
+
     async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        facts = {"agent": agent_id, "epoch": epoch}
+        facts = {"agent": agent_id, "epoch": epoch, "until_ms": lease.until_ms}
         return await self._write(
             "renew", facts, lambda: self._store.renew(agent_id, epoch, lease), lambda held: {"held": held}
         )

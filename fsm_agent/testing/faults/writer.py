@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
@@ -48,6 +49,8 @@ class WriterSettings:
     seed: int
     #: how many orders there are at a time
     slots: int = 5
+    #: how long its leases are
+    lease_ms: int = LEASE_MS
     #: how far its clock is off
     skew_ms: int = 0
     #: see ``failpoints.Failpoint``
@@ -124,7 +127,11 @@ async def write(
     unknown_outcomes = _unknown_outcomes(settings)
     actions = [*order_workload.actions_in(service), *ticket_workload.actions_in(service)]
     async with (
-        Runner(FaultyStore(store, journal, failpoints, liveness), actions=actions) as runner,
+        Runner(
+            FaultyStore(store, journal, failpoints, liveness, settings.lease_ms),
+            actions=actions,
+            lease_s=settings.lease_ms / 1000,
+        ) as runner,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(Worker(runner, every=_SWEEP, at_once=_AT_ONCE).run(stopped))
