@@ -343,6 +343,19 @@ def test_a_lease_that_was_given_up_or_may_have_been_is_free_to_be_taken() -> Non
     assert set(broken(evidence(a_take(2), left[3], then))) == {"takes_leave_running_leases"}
 
 
+def test_a_lease_that_a_step_shortens_runs_so_long_and_one_that_may_have_been_shortened_may_be_over() -> None:
+    """A step brings the lease back with which it began."""
+    commit, then = a_commit(3, epoch=2, given=2, at=20), a_take(3, at=50, now_ms=250, writer="v")
+    brings = commit._replace(facts={**commit.facts, "until_ms": 240})
+    renewed = [a_take(2), a_renewal(2, at=9)]
+    assert broken(evidence(*renewed, brings, then)) == {}
+    assert broken(evidence(*renewed, brings._replace(outcome="lost", returned_ns=None, reply={}), then)) == {}
+    meanwhile = brings._replace(invoked_ns=8, returned_ns=15)
+    assert broken(evidence(*renewed, meanwhile, then)) == {}
+    before = brings._replace(invoked_ns=4, returned_ns=6)
+    assert set(broken(evidence(*renewed, before, then))) == {"takes_leave_running_leases"}
+
+
 def test_a_lease_that_was_renewed_runs_on() -> None:
     then = a_take(3, at=50, now_ms=250, writer="v")
     assert broken(evidence(a_take(2), then)) == {}

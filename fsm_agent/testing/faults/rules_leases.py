@@ -101,20 +101,23 @@ def taken_over(evidence: Evidence) -> Iterator[tuple[Entry, int]]:
             under[entry.facts["agent"], epoch].append(entry)
     for entry in evidence.entries_of("take"):
         if entry.is_ok and entry.facts["agent"] not in moved:
-            until_ms = _known_until(under[entry.facts["agent"], entry.reply["epoch"] - 1], entry.invoked_ns)
+            until_ms = _known_until(under[entry.facts["agent"], entry.reply["epoch"] - 1], entry)
             if until_ms is not None:
                 yield entry, until_ms
 
 
-def _known_until(entries: list[Entry], at_ns: int) -> int | None:
-    """How long the lease of an epoch runs, as far as writers knew it then; ``None`` where it may have been given up."""
-    until_ms = None
-    for entry in entries:
-        if entry.verb == "release" or entry.facts.get("until_ms") is None:
-            return None
-        if entry.is_ok and entry.reply.get("held", True) and (entry.returned_ns or at_ns) < at_ns:
-            until_ms = max(until_ms or 0, entry.facts["until_ms"])
-    return until_ms
+def _known_until(entries: list[Entry], taken: Entry) -> int | None:
+    """How long the lease of an epoch ran at least when it was taken, as far as writers knew it; ``None`` where it may
+    have been given up. What was written last counts: a step may bring the earlier end of its lease back."""
+    if any(entry.verb == "release" or entry.facts.get("until_ms") is None for entry in entries):
+        return None
+    written = [entry for entry in entries if entry.outcome != "refused" and entry.reply.get("held", True)]
+    known = [entry for entry in written if entry.is_ok and (entry.returned_ns or 0) < taken.invoked_ns]
+    last_ns = max((entry.invoked_ns for entry in known), default=None)
+    if last_ns is None:
+        return None
+    last = [entry for entry in written if entry.is_unknown or (entry.returned_ns or last_ns) >= last_ns]
+    return min(int(entry.facts["until_ms"]) for entry in last)
 
 
 def no_lease_is_left_over(evidence: Evidence) -> RuleResults:
