@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = SMOKE if said.smoke else FULL
     if said.scale == SMALL:
         sizes = SMALL_SCALE
+    if said.simulation:
+        _write(said.output, {report.SIMULATION: partial(measure_simulation, sizes)}, sizes)
+        return 0
     with open_places() as places:
         if said.scale == SMALL:
             print(measure_scale(places, sizes))
@@ -73,8 +76,6 @@ def _measures(said: argparse.Namespace, places: Places, sizes: Sizes) -> _Measur
         return {report.WORKERS: lambda: measure_bars(worker_groups(places, sizes))}
     if said.scale:
         return {report.SCALE: partial(measure_scale, places, sizes)}
-    if said.simulation:
-        return {report.SIMULATION: partial(measure_simulation, sizes)}
     return {
         report.BARS: lambda: measure_bars(all_groups(places, sizes)),
         report.PEERS: partial(measure_peers, places, sizes, said.peers),

@@ -51,7 +51,7 @@ class Sizes:
     simulated_workers: tuple[int, ...] = (1, 3, 10, 30, 100)
     simulated_agents: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     simulated_starts: int = 1_000
-    simulated_timers: tuple[int, ...] = (1_000, 10_000, 100_000)
+    simulated_timers: tuple[int, ...] = (1_000, 10_000)
     #: agents that are driven and agents that wait, where the costs of a server are measured; seconds of doing nothing
     scale_agents: int = 5_000
     scale_waiting: int = 1_000_000

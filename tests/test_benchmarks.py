@@ -26,7 +26,9 @@ from benchmarks.peers.compared import STEPS, Comparing, Line, Notes, ahead_of_us
 from benchmarks.peers.contenders import CONTENDERS
 from benchmarks.place import OURS, RAW
 from benchmarks.places import Places, SqlitePlace, open_places
-from benchmarks.plan import all_groups, quick_groups
+from benchmarks.plan import all_groups, quick_groups, worker_groups
+from benchmarks.scale import FIGURES, scale_section
+from benchmarks.simulation.section import simulation_section
 from benchmarks.sizes import SMOKE
 from benchmarks.sqlite_log import log_of
 from benchmarks.steps import drive_one
@@ -226,6 +228,43 @@ def test_a_million_is_measured_in_sqlite_and_in_postgresql(places: Places) -> No
     assert "- (" not in section, section
 
 
+def test_workers_are_measured_beside_the_worker_as_it_was(places: Places) -> None:
+    for title, _, measures in worker_groups(places, SMOKE):
+        for name, measure, _ in measures:
+            rows = measure()
+            assert all(row.ratio is not None and row.ratio >= 0 for row in rows), f"{title}: {name}"
+            conflicts = [row for row in rows if "conflicts" in row.work]
+            assert all(row.is_met for row in conflicts), conflicts
+
+
+def test_each_figure_of_a_step_is_measured_in_postgresql(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = scale_section(places, SMOKE).splitlines()[4:]
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines] == list(FIGURES)
+    assert [line for line in lines if line.split(" | ")[1].startswith("-")] == []
+
+
+def test_a_simulation_is_a_section_and_two_plots(tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    page.write_text(report.page({report.SIMULATION: simulation_section(SMOKE)}, runs=9))
+    throughput, wake = plots.drawn(page).values()
+    assert throughput.count("<polyline") == len(SMOKE.simulated_agents)
+    assert wake.count("<polyline") == 4
+    for plot in (throughput, wake):
+        ET.fromstring(plot)  # noqa: S314 - ours
+
+
+def test_what_a_step_costs_is_told_on_the_terminal_unless_all_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "RESULTS.md"
+    monkeypatch.setattr("benchmarks.scale.scale_section", lambda places, sizes: f"{sizes.scale_waiting:,} agents wait.")
+    assert main(["--scale", "small", "--output", str(page)]) == 0
+    assert capsys.readouterr().out == "10,000 agents wait.\n"
+    assert not page.exists()
+    assert main(["--scale", "full", "--output", str(page)]) == 0
+    assert report.read_sections(page)[report.SCALE] == "1,000,000 agents wait."
+
+
 def test_a_run_keeps_the_sections_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "RESULTS.md"
     path.write_text(report.page({report.MISSED: "By hand.", report.BARS: "Bars."}, runs=9))
@@ -236,6 +275,9 @@ def test_a_run_keeps_the_sections_of_others(tmp_path: Path, monkeypatch: pytest.
         report.BARS: "Bars.",
         report.PEERS: "Not measured yet.",
         report.MILLION: "A million.",
+        report.WORKERS: "Not measured yet.",
+        report.SCALE: "Not measured yet.",
+        report.SIMULATION: "Not measured yet.",
         report.MISSED: "By hand.",
     }
 

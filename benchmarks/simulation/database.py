@@ -1,8 +1,8 @@
 """A database as workers see it: a store in memory, and how long each verb takes.
 
 A verb waits until the only core of its process has made the request, travels, and waits for a core of the database. It
-happens at one moment, when that core has done it. The figures are those of a small step on PostgreSQL, measured by
-`make bench-scale` and rounded.
+happens at one moment, when that core has done it. Together the figures are about what
+`make bench-scale` measures of a small step on PostgreSQL, and of the process on a quiet machine.
 """
 
 from __future__ import annotations

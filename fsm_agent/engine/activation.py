@@ -31,7 +31,6 @@ from fsm_agent.engine.commands import (
     Doubtful,
     Emitted,
     Failed,
-    LeftToOthers,
     Load,
     LogRefusal,
     Missing,
@@ -69,6 +68,10 @@ _MISFITS: Final = frozenset({"AttributeError", "KeyError", "ValidationError", "D
 
 #: with which an agent is parked whose action has named no event
 _ERROR: Final = Event("error")
+
+
+class LeftToOthers(Exception):
+    """The action of the agent is missing here, and other processes may have it."""
 
 
 def work(driver: Driver, aggregate: Aggregate, *, ends_at: int | None) -> Flow:

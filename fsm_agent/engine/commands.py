@@ -293,9 +293,5 @@ class Overdue(NamedTuple):
 Acted: TypeAlias = Emitted | Asks | Paused | Failed | Missing | Doubtful | Overdue
 
 
-class LeftToOthers(Exception):
-    """Raised inside the engine: the action of the agent is missing here, and other processes may have it."""
-
-
 class Superseded(Exception):
     """Thrown into the engine: this process no longer drives the agent."""

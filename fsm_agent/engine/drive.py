@@ -14,12 +14,11 @@ from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed, standing
-from fsm_agent.engine.activation import work
+from fsm_agent.engine.activation import LeftToOthers, work
 from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import (
     CancelChildren,
     Command,
-    LeftToOthers,
     NotifyParent,
     ReadHead,
     ReadHistory,

@@ -64,7 +64,7 @@ def test_an_engine_that_cannot_be_told_is_a_warning_and_the_event_is_taken(
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nats://host", "engine URL 'nats://host' has no known scheme; known: celery+redis://, "),
+        ("nats://host", "engine URL 'nats://host' has no known scheme; known: "),
         ("temporl://host", "did you mean `temporal://`?"),
         (NOWHERE, f"engine {NOWHERE} does not answer: Connection refused"),
         ("temporal://me:secret@host", "an engine URL of Temporal is temporal://HOST:PORT/NAMESPACE"),

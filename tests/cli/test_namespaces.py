@@ -80,3 +80,13 @@ def test_rules_that_are_none_are_refused(shop: Shop, rules: str) -> None:
     shop.write("pyproject.toml", f"[tool.fsm-agent]\n{rules}\n")
     refused = shop("list")
     assert (refused.code, "namespaces must be a table of URLs by pattern" in refused.err) == (1, True)
+
+
+def test_a_worker_says_how_many_connections_it_may_open(shop: Shop, postgres_url: str) -> None:
+    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}pool_size=4"
+    process = shop.spawn("--store", url, "worker", "--namespace", "eu-1", "--namespace", "eu-2")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert line.endswith(" by at most 10 connections; Ctrl-C stops\n"), line

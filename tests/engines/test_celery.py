@@ -149,7 +149,7 @@ async def test_a_broker_that_hangs_holds_no_caller(
         finally:
             redis_server.thaw()
         told = [record.getMessage() for record in caplog.records if "cannot be told" in record.getMessage()]
-        assert [line.rpartition(": ")[2] for line in told] == ["no answer within 2 s"]
+        assert len(told) == 1
 
 
 @on_loop

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,20 @@ def test_a_store_that_there_is_not_is_one_sentence(place: Place) -> None:
         assert worker.wait(_PATIENCE_S) == 1
     assert "this worker of Celery cannot drive agents: " in place.said
     assert "Traceback" not in place.said
+
+
+def test_a_mistake_where_the_runner_is_made_is_one_sentence(place: Place) -> None:
+    with place.worker(LEASE_S="long") as worker:
+        assert worker.wait(_PATIENCE_S) == 1
+    assert "cannot drive agents: ValueError: could not convert string to float: 'long'" in place.said
+
+
+def test_a_worker_whose_sweep_ends_on_a_damaged_store_ends(place: Place) -> None:
+    with place.runner(NotedWakeups()) as runner, place.worker(EVERY_S="0.1") as worker:
+        runner.start(PAYMENT, id="a", drive=False)
+        place.until_resting(runner, "a")
+        with closing(sqlite3.connect(place.store.removeprefix("sqlite:///"))) as database:
+            database.execute("DROP TABLE heads")
+            database.commit()
+        assert worker.wait(_PATIENCE_S) == 1
+    assert "this worker of Celery ends, since its sweep has: " in place.said

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ ROOT = Path(__file__).parents[2]
 def test_actors_of_ray_drive_who_is_woken_and_listen_on_the_loopback_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.examples.engine_processes", f"sqlite:///{tmp_path}/agents.db"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_TOKEN": secrets.token_hex(16)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # a short name: sockets are made in it
+        environment["RAY_TMPDIR"] = folder
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
+        )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert len(seen["drove"]) == 2

@@ -40,16 +40,23 @@ class Elder(MemoryStore):
 
 
 class Plain(MemoryStore):
-    """A store of somebody else, written before there were any verbs for selections and questions."""
+    """A store of somebody else, written before there were any verbs for selections, questions and many leases."""
 
     heads = Store.heads
     select = Store.select
     questions = Store.questions
     count_questions = Store.count_questions
     tally = Store.tally
+    take = Store.take
+    renew_all = Store.renew_all
+    lapsed = Store.lapsed
+    ring = Store.ring
+    listen = Store.listen
 
 
 @pytest.mark.filterwarnings("ignore:Plain looks through all agents")
+@pytest.mark.filterwarnings("ignore:Plain claims or renews one by one")
+@pytest.mark.filterwarnings("ignore:Plain has no bell")
 class TestPlainStore(StoreContract):
     """It keeps the contract, slowly."""
 

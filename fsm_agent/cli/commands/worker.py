@@ -178,8 +178,11 @@ async def _place(
 
 
 def _named(places: list[Place]) -> str:
-    """The stores, and the engine."""
+    """The stores, how many connections to them there may be, and the engine."""
     stores = ", ".join(dict.fromkeys(each.runner.store.url for each in places))
+    connections = sum(each.runner.store.max_connections or 0 for each in places)
+    if connections:
+        stores += f" by at most {connections} connections"
     engines = dict.fromkeys(each.engine.url for each in places if each.engine)
     return " with ".join([stores, *engines])
 

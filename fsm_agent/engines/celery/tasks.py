@@ -87,9 +87,8 @@ class Service:
         await self._runner.close()
 
     async def _drain(self) -> None:
-        """Once it is stopped, let what works end for a while."""
+        """Once it is stopped, let what works end for a while; the worker that sweeps sees to it that nothing begins."""
         await self.stopped.wait()
-        self._runner.drain()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._drain_s)
         for task in self._tasks:
@@ -111,8 +110,9 @@ class _Process:
             raise _refused("agents are driven by threads: start this worker of Celery with --pool=threads")
         try:
             self._portal.call(self._begin())
-        except FsmAgentError as error:
-            raise _refused(f"this worker of Celery cannot drive agents: {error}") from error
+        except Exception as error:
+            what = error if isinstance(error, FsmAgentError) else f"{type(error).__name__}: {error}"
+            raise _refused(f"this worker of Celery cannot drive agents: {what}") from error
 
     def advance(self, agent_id: str) -> None:
         """The task: drive an agent as far as it goes now."""

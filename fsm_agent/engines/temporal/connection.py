@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import re
+import time
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple, Self
@@ -22,6 +24,8 @@ from fsm_agent.errors import EngineUnavailable, EngineUrlInvalid
 _ADDRESS: Final = "localhost:7233"
 _PORT: Final = 7233
 _CONNECT: Final = timedelta(seconds=5)
+#: how long a process leaves the client's threads to return from Python before it ends
+_BEFORE_EXIT_S: Final = 0.2
 #: where the client, which is written in another language, prints a reason
 _REASON: Final = r'(?:message|error): "([^"]+)"'
 
@@ -96,7 +100,12 @@ def told(error: BaseException) -> str:
 
 @cache
 def _runtime() -> Runtime:
-    """What runs Temporal's client in this process. It would print what it retries, again and again."""
+    """What runs Temporal's client in this process. It would print what it retries, again and again.
+
+    Its threads tell Python what they have done, and are still at it when Python goes on. A process that ends just then
+    is aborted by Python, so it waits a moment before.
+    """
+    atexit.register(time.sleep, _BEFORE_EXIT_S)
     forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"))
     quiet = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=quiet, forwarding=forwarding)))
