@@ -21,9 +21,9 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def files_below(folder: Path) -> set[str]:
-    """The paths of all files, relative to ``folder``, without what was installed or compiled and somebody's stores."""
+    """The paths of all files, relative to ``folder``, without what was made and what is somebody's own."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    made = {"__pycache__", "node_modules"}
+    made = {"__pycache__", "node_modules", ".env"}
     return {path.as_posix() for path in files if not made.intersection(path.parts) and ".db" not in path.suffix}
 
 

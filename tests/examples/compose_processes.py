@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,8 +17,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-
-import pytest
 
 from fsm_agent.domain.state import Duration
 from tests.support.compose import ComposeFile, ContainerFile
@@ -35,36 +34,37 @@ def free_port() -> int:
 class Service:
     """A process of a service, with what it says."""
 
-    def __init__(self, line: Sequence[str], folder: Path, environment: Mapping[str, str], grace_s: float) -> None:
+    def __init__(
+        self, name: str, line: Sequence[str], folder: Path, environment: Mapping[str, str], grace_s: float
+    ) -> None:
+        self.name = name
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(line, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT)
         self._grace_s = grace_s
         self.said = bytearray()
-        self._first_line = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said += line
-            self._first_line.set()
-        self._first_line.set()
-
-    def first_line(self) -> str:
-        """Once it has said one."""
-        assert self._first_line.wait(_PATIENCE_S), "it says nothing"
-        return self.said.decode().partition("\n")[0]
+        with self.process.stdout as words:
+            for line in words:
+                self.said += line
 
     def kill(self) -> None:
+        """Does nothing to one that has ended."""
         self.process.kill()
-        self.process.wait(_PATIENCE_S)
-        self._reader.join(_PATIENCE_S)
+        self._ended(_PATIENCE_S)
 
     def stop(self) -> int:
         """As Compose stops it; returns its exit code. Fails if it takes longer than its grace."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(self._grace_s)
+        return self._ended(self._grace_s)
+
+    def _ended(self, patience_s: float) -> int:
+        code = self.process.wait(patience_s)
+        self._reader.join(_PATIENCE_S)
+        return code
 
 
 class Deployment:
@@ -76,7 +76,8 @@ class Deployment:
     def __init__(self, compose: ComposeFile, folder: Path, places: Mapping[str, str]) -> None:
         self._compose = compose
         self._folder = folder
-        self._places = dict(places)
+        self._places = places
+        self._place = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(places, reverse=True)))})(?!\w)")
         self._entrypoint = ContainerFile().only("ENTRYPOINT").words
         self._begun: list[Service] = []
 
@@ -88,13 +89,14 @@ class Deployment:
     ) -> None:
         for each in self._begun:
             each.kill()
+            sys.stdout.write(f"{each.name} said:\n{each.said.decode()}\n")  # shown if the test has failed
 
-    def start(self, name: str, *more: str) -> Service:
-        """One process of a service. ``more`` stands behind its command."""
+    def start(self, name: str) -> Service:
+        """One process of a service."""
         service = self._service(name)
-        line = self._line(service, [*service["command"], *more])
+        line = self._line(service, service["command"])
         grace_s = Duration.parse(service["stop_grace_period"]).ms / 1000
-        begun = Service(line, self._folder, self._environment(service), grace_s)
+        begun = Service(name, line, self._folder, self._environment(service), grace_s)
         self._begun.append(begun)
         return begun
 
@@ -107,19 +109,20 @@ class Deployment:
         service = self._service(name)
         return self._done(service, self._line(service, words)).stdout
 
-    async def becomes_healthy(self, name: str, *more: str) -> None:
+    async def becomes_healthy(self, name: str) -> None:
         """Ask as the file says until the answer is good."""
         service = self._service(name)
         line = [self._program(service["healthcheck"]["test"][1]), *self._placed(service["healthcheck"]["test"][2:])]
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                if (await asyncio.to_thread(self._done, service, [*line, *more], check=False)).returncode == 0:
+                if (await asyncio.to_thread(self._done, service, line, check=False)).returncode == 0:
                     return
                 await asyncio.sleep(0.1)
 
-    def place(self, text: str, here: str) -> None:
-        """``here`` stands in the place of ``text`` from now on."""
-        self._places[text] = here
+    def port(self, name: str) -> int:
+        """Where this machine reaches a service."""
+        [published] = self._placed(self._service(name)["ports"])
+        return int(published.split(":")[1])
 
     def _done(self, service: Any, line: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = self._environment(service)
@@ -136,9 +139,7 @@ class Deployment:
         return [self._program(program), *self._placed(options)]
 
     def _placed(self, words: Sequence[str]) -> list[str]:
-        for text, here in self._places.items():
-            words = [word.replace(text, here) for word in words]
-        return list(words)
+        return [self._place.sub(lambda found: self._places[found[0]], word) for word in words]
 
     @staticmethod
     def _program(name: str) -> str:
@@ -152,11 +153,3 @@ class Deployment:
         }
         given = service.get("environment", {})
         return kept | dict(zip(given, self._placed(list(given.values())), strict=True))
-
-
-def told_port(address: str) -> int:
-    """The port of the server's first line, its address."""
-    port = address.rstrip("/").rpartition(":")[2]
-    if not port.isdigit():
-        pytest.fail(f"the server does not listen: {address}")
-    return int(port)

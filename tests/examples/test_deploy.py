@@ -115,7 +115,7 @@ def test_the_store_is_the_database_of_the_file_and_no_password_stands_in_its_url
 
 
 def test_what_is_secret_has_no_default_and_the_file_that_has_it_is_not_committed() -> None:
-    assert variables(COMPOSE.text) == {"POSTGRES_PASSWORD": None, "FSM_AGENT_ENGINE": ""}
+    assert variables(COMPOSE.text) == {("POSTGRES_PASSWORD", None), ("FSM_AGENT_ENGINE", "")}
     with pytest.raises(KeyError, match="POSTGRES_PASSWORD"):
         ComposeFile()
     assert "> .env)" in SECTION
@@ -266,7 +266,7 @@ def test_the_project_of_the_image_is_whole(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "fsm_agent", "check", "--import", "workflows"]
     done = subprocess.run(line, cwd=tmp_path / "project", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "1 file: no mistakes\n"), done.stdout + done.stderr
-    kept = {path.name for path in DEPLOY.iterdir() if path.name != "__pycache__"}
+    kept = {path.name for path in DEPLOY.iterdir() if path.name != "__pycache__" and not path.name.startswith(".")}
     beside = {"compose.yaml", "Dockerfile", "Dockerfile.dockerignore"}
     assert kept - beside == {path.name for path in (tmp_path / "project").iterdir()} - {"__pycache__"}
 

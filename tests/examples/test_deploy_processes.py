@@ -14,17 +14,19 @@ import pytest
 
 from tests.support.compose import ROOT, ComposeFile, ContainerFile
 from tests.support.http_client import HttpConnection
-from tests.support.runtime import on_loop, until
+from tests.support.runtime import until
 from tests.support.servers.postgres import PostgresServer
 
-from .compose_processes import Deployment, free_port, told_port
+from .compose_processes import Deployment, Service, free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
 PAGE: Final = (ROOT / "docs" / "workers.md").read_text(encoding="utf-8")
 PASSWORD: Final = secrets.token_hex(32)
-#: the service of each engine, and where it stands on the network of Compose
-ENGINES: Final = {"temporal": ("temporal", "temporal:7233"), "celery": ("redis", "redis:6379")}
+#: the service of each engine
+ENGINES: Final = {"temporal": "temporal", "celery": "redis"}
+#: who listens where on the network of Compose
+PORTS: Final = {"server": "8000", "temporal": "7233", "redis": "6379"}
 #: a project of its user has more than the one in the image: an action that a test holds up
 HELD: Final = """
 workflow: held
@@ -83,26 +85,29 @@ def deployment(request: pytest.FixtureRequest, database: PostgresServer, project
     compose = ComposeFile(POSTGRES_PASSWORD=PASSWORD, FSM_AGENT_ENGINE=said[1] if said else "")
     settings = compose.services["db"]["environment"]
     database.make_database(settings["POSTGRES_DB"], f"OWNER {settings['POSTGRES_USER']}")
-    places = {"@db:5432": f"@127.0.0.1:{database.port}", "0.0.0.0": "127.0.0.1", "/var/lib/agents": str(project)}  # noqa: S104
-    with Deployment(compose, project, places) as running:
+    with Deployment(compose, project, places(project, database.port)) as running:
         yield running
+
+
+def places(project: Path, port_of_database: int) -> dict[str, str]:
+    """What stands here in the place of what the file says of its network and of folders."""
+    ports = PORTS | {"db": "5432"}
+    here = {name: str(port_of_database if name == "db" else free_port()) for name in ports}
+    hosts = {f"{name}:{port}": f"127.0.0.1:{here[name]}" for name, port in ports.items()}
+    return (
+        hosts
+        | {port: here[name] for name, port in ports.items()}
+        | {
+            "0.0.0.0": "127.0.0.1",  # noqa: S104 - the other way round
+            "/var/lib/agents": str(project),
+        }
+    )
 
 
 def token_words() -> list[str]:
     """The command of the page that makes a token."""
     [line] = re.findall(r"^\$ docker compose run --rm --no-deps server (token new .*)$", PAGE, re.MULTILINE)
     return shlex.split(line)
-
-
-async def start_engine(deployment: Deployment, engine: str) -> None:
-    """Its service of the file, on a free port; returns when it is healthy."""
-    name, place = ENGINES[engine]
-    port = str(free_port())
-    deployment.place(place, f"127.0.0.1:{port}")
-    begin = {"temporal": ["--port", port], "redis": ["--port", port, "--bind", "127.0.0.1"]}[name]
-    ask = {"temporal": ["--address", f"127.0.0.1:{port}"], "redis": ["-p", port]}[name]
-    deployment.start(name, *begin)
-    await deployment.becomes_healthy(name, *ask)
 
 
 async def reached(connection: HttpConnection, agent_id: str, state: str) -> Any:
@@ -132,28 +137,36 @@ def holders(project: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("deployment", ["", "temporal", "celery"], ids=["bell", "temporal", "celery"], indirect=True)
-@on_loop
-async def test_agents_that_are_started_over_http_come_to_their_end_though_a_worker_is_killed(
-    deployment: Deployment, project: Path, database: PostgresServer, request: pytest.FixtureRequest
+def test_agents_that_are_started_over_http_come_to_their_end_though_a_worker_is_killed(
+    deployment: Deployment, project: Path, request: pytest.FixtureRequest
 ) -> None:
-    engine = request.node.callspec.params["deployment"]
+    asyncio.run(live(deployment, project, ENGINES.get(request.node.callspec.params["deployment"])))
+
+
+async def live(deployment: Deployment, project: Path, engine: str | None) -> None:
+    """Everything is started and used, a worker is killed, and the rest is stopped."""
     if engine:
-        await start_engine(deployment, engine)
-    await deployment.becomes_healthy("db", "--port", str(database.port))
+        deployment.start(engine)
+        await deployment.becomes_healthy(engine)
+    await deployment.becomes_healthy("db")
     secret = deployment.run("server", token_words()).splitlines()[-1]
-    server, workers = deployment.start("server", "--port", "0"), deployment.start_all("worker")
-    port = told_port(server.first_line())
-    deployment.place(":8000", f":{port}")
+    server, workers = deployment.start("server"), deployment.start_all("worker")
     await deployment.becomes_healthy("server")
-    async with HttpConnection(port, Authorization=f"Bearer {secret}") as connection:
+    async with HttpConnection(deployment.port("server"), Authorization=f"Bearer {secret}") as connection:
         await send_parcel(connection)
-        assert (await connection.post("/v1/agents", {"workflow": "held", "id": "h1", "event": "go"})).status == 201
-        await until(lambda: bool(holders(project)))
-        [victim] = [each for each in workers if each.process.pid in holders(project)]
-        victim.kill()
-        await until(lambda: len(holders(project)) == len(workers))
-        (project / "go").touch()
-        assert (await reached(connection, "h1", "over"))["status"] == "done"
+        victim = await kill_who_holds(connection, workers, project)
     [survivor] = [each for each in workers if each is not victim]
     assert (survivor.process.pid in holders(project), survivor.stop(), server.stop()) == (True, 0, 0)
     assert PASSWORD not in (survivor.said + server.said + victim.said).decode()
+
+
+async def kill_who_holds(connection: HttpConnection, workers: list[Service], project: Path) -> Service:
+    """An agent comes to its end though the worker that drives it is killed; returns that worker."""
+    assert (await connection.post("/v1/agents", {"workflow": "held", "id": "h1", "event": "go"})).status == 201
+    await until(lambda: bool(holders(project)))
+    [victim] = [each for each in workers if each.process.pid in holders(project)]
+    victim.kill()
+    await until(lambda: len(holders(project)) == len(workers))
+    (project / "go").touch()
+    assert (await reached(connection, "h1", "over"))["status"] == "done"
+    return victim

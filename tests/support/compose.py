@@ -34,9 +34,9 @@ def _value(environment: Mapping[str, str], found: re.Match[str]) -> str:
     return given or found["rest"]
 
 
-def variables(text: str) -> dict[str, str | None]:
+def variables(text: str) -> set[tuple[str, str | None]]:
     """Those that ``text`` names, each with its default, or ``None`` if it must be given."""
-    return {each["name"]: each["rest"] if each["how"] == "-" else None for each in _VARIABLE.finditer(text)}
+    return {(each["name"], each["rest"] if each["how"] == "-" else None) for each in _VARIABLE.finditer(text)}
 
 
 class ComposeFile:
