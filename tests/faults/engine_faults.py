@@ -94,27 +94,22 @@ class EngineFaults:
 
     async def _freeze(self) -> None:
         """Stop a worker until its leases have run out and another one has gone on with its agents."""
-        number = await self._somebody_at_work()
+        number, held = await self._frozen_at_work()
         process = self._workers.processes[number]
-        process.send_signal(signal.SIGSTOP)
-        held = (await self.held())[process.pid]
         await asyncio.sleep(LEASE_S * 2)
-        left = (await self.held())[process.pid]
-        self._hits["workers frozen at work"] += bool(held)
-        self._hits["agents taken from a frozen worker"] += len(held - left)
+        while not (taken := held - (await self.held())[process.pid]):  # noqa: ASYNC110 - others write it
+            await asyncio.sleep(0.1)
+        self._hits["workers frozen at work"] += 1
+        self._hits["agents taken from a frozen worker"] += len(taken)
         process.send_signal(signal.SIGCONT)
 
     async def _restart(self) -> None:
         """Stop a worker as a rolling restart does, while it does what may happen once at most."""
         while True:
-            number = await self._somebody_at_work()
-            process = self._workers.processes[number]
-            process.send_signal(signal.SIGSTOP)  # so that it is certain what it does when it is told to stop
-            held = (await self.held())[process.pid]
-            in_flight = sum([await self._in_flight(each) for each in held])
-            if in_flight:
+            number, held = await self._frozen_at_work()  # so that it is certain what it does when it is told to stop
+            if in_flight := sum([await self._in_flight(each) for each in held]):
                 break
-            process.send_signal(signal.SIGCONT)
+            self._workers.thaw()
             await asyncio.sleep(0.02)
         self.held_at_restart |= held
         await self._to_its_end(lambda: self._stop_and_start(number))
@@ -153,6 +148,16 @@ class EngineFaults:
         task = asyncio.ensure_future(asyncio.to_thread(call))
         self._blocking = task
         return await asyncio.shield(task)
+
+    async def _frozen_at_work(self) -> tuple[int, set[Claimed]]:
+        """A worker that stands still now, and what it holds."""
+        while True:
+            number = await self._somebody_at_work()
+            process = self._workers.processes[number]
+            process.send_signal(signal.SIGSTOP)
+            if held := (await self.held())[process.pid]:
+                return number, held
+            process.send_signal(signal.SIGCONT)
 
     async def _somebody_at_work(self) -> int:
         while True:
