@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectMode
+from fsm_agent.domain.lease import Claimed
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from tests.support.payments import times_done
@@ -22,6 +23,8 @@ REQUIRED: Final = (
     "workers killed at work",
     "workers frozen at work",
     "agents taken from a frozen worker",
+    "workers restarted at work",
+    "effects in flight at a restart",
 )
 
 
@@ -42,14 +45,22 @@ class Verdict(NamedTuple):
 
 
 async def broken_rules(
-    runner: Runner, due: Mapping[str, int], service: Path, restless: Sequence[str]
+    runner: Runner,
+    due: Mapping[str, int],
+    service: Path,
+    restless: Sequence[str],
+    held_at_restart: Collection[Claimed] = (),
 ) -> AsyncIterator[str]:
     """Sentences about what is broken. ``due`` says how often each agent is to have paid; ``restless`` are agents whom
-    nobody has driven to the end. All workers have ended: those that were parked in doubt are settled first."""
+    nobody has driven to the end; ``held_at_restart`` is what workers held when they were told to stop. All workers have
+    ended: those that were parked in doubt are settled first."""
     if restless:
         yield f"{len(restless)} agents are not at rest, such as {restless[0]}"
     for agent_id in due:
         if (await runner.get(agent_id)).status is Status.PARKED:
+            for entry in await runner.effects(agent_id):
+                if entry.is_open and Claimed(agent_id, entry.epoch) in held_at_restart:
+                    yield f"agent {agent_id} was parked by the restart of a worker"
             async for sentence in _settle(runner, agent_id, service):
                 yield sentence
     await Worker(runner).run_once()

@@ -1,6 +1,7 @@
 """A worker with an engine, which will be killed and frozen: ``python -m tests.faults.engine_worker``.
 
-It reads ``STORE``, ``ENGINE``, ``NAMESPACE``, ``FOLDER``, ``LONGEST_S``, ``LEASE_S`` and ``EVERY_S``.
+It reads ``STORE``, ``ENGINE``, ``NAMESPACE``, ``FOLDER``, ``LONGEST_S``, ``LEASE_S``, ``EVERY_S`` and ``DRAIN_S``. With
+an empty ``ENGINE`` it only looks by itself, and when the store's bell rings.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,15 +36,15 @@ async def work() -> None:
     namespace = os.environ["NAMESPACE"]
     actions = actions_in(Path(os.environ["FOLDER"]), longest_s=float(os.environ["LONGEST_S"]))
     store = open_store(os.environ["STORE"], namespace=namespace)
-    async with (
-        open_engine(os.environ["ENGINE"], namespace=namespace) as engine,
-        Runner(store, actions=actions, lease_s=float(os.environ["LEASE_S"])) as runner,
-    ):
+    drain_s = float(os.environ["DRAIN_S"])
+    async with AsyncExitStack() as opened:
+        runner = await opened.enter_async_context(Runner(store, actions=actions, lease_s=float(os.environ["LEASE_S"])))
         worker = Worker(runner, every=timedelta(seconds=float(os.environ["EVERY_S"])))
-        await asyncio.gather(
-            serve_engine(engine, runner, at_once=8, stopped=stopped, drain_s=9),
-            worker.run(stopped, drain_s=9),
-        )
+        services = [worker.run(stopped, drain_s=drain_s)]
+        if os.environ["ENGINE"]:
+            engine = await opened.enter_async_context(open_engine(os.environ["ENGINE"], namespace=namespace))
+            services.append(serve_engine(engine, runner, at_once=8, stopped=stopped, drain_s=drain_s))
+        await asyncio.gather(*services)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,10 @@ class TemporalServer:
         """As a crash would: nothing is said or written any more."""
         self._end(signal.SIGKILL)
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self._folder)
