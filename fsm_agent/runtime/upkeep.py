@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from time import monotonic
 from typing import Final
 
 from fsm_agent.domain.lease import LEASE_MS
@@ -13,8 +15,8 @@ from fsm_agent.stores.base import Store
 
 #: how many leases are released at once
 _PAGE: Final = 100
-#: Orphans are looked for in every fifth turn, since all agents that are held on this host are read for it.
-_ORPHANS_EVERY: Final = 5
+#: How long orphans are not looked for again, since all agents that are held on this host are read for it.
+_ORPHANS_AGAIN_S: Final = 4.0
 
 
 class Upkeep:
@@ -23,16 +25,18 @@ class Upkeep:
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
         self._sweeper = RetentionSweeper(store, retention)
-        self._turns = 0
+        #: by the clock of the process, when orphans are looked for again
+        self._orphans_s = -math.inf
         #: store's time of the next search for leases that have run out
         self._lapsed_ms = 0
 
     async def turn(self) -> bool:
         """Do a little of everything; returns whether agents were released, so that somebody may take them."""
         await self._store.tend()
-        is_turn = self._turns % _ORPHANS_EVERY == 0
-        self._turns += 1
-        released = await self.release_orphans() if is_turn else 0
+        released = 0
+        if (now_s := monotonic()) >= self._orphans_s:
+            self._orphans_s = now_s + _ORPHANS_AGAIN_S
+            released = await self.release_orphans()
         await self._give_up_some()
         await self._sweeper.turn()
         return released > 0
