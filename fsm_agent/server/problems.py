@@ -19,6 +19,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.errors import (
     AgentDamaged,
     Conflict,
+    EngineError,
     FsmAgentError,
     HistoryBroken,
     KeyInvalid,
@@ -51,7 +52,15 @@ STATUSES: Final[Mapping[ErrorKind, int]] = {
 }
 
 #: what is invalid here was written by the operator, and not by whoever sent the request
-_OF_THE_SERVER: Final = (SettingsInvalid, StoreUrlInvalid, KeyInvalid, KeyMissing, WorkflowInvalid, MachineInvalid)
+_OF_THE_SERVER: Final = (
+    EngineError,
+    KeyInvalid,
+    KeyMissing,
+    MachineInvalid,
+    SettingsInvalid,
+    StoreUrlInvalid,
+    WorkflowInvalid,
+)
 #: failures whose sentences tell of an agent or a picture, and of nothing else
 _TOLD_FAILURES: Final = (AgentDamaged, SharedDamaged, HistoryBroken, RenderFailed)
 

@@ -30,7 +30,7 @@ Opener = Callable[[], Store]
 @pytest.fixture
 def opened(every_url: str, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """Opens an empty store of every kind; nobody finds out by a renewal that it was replaced."""
-    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.renewal_ms", lambda _: 3_600_000)
     return lambda: open_store(every_url)
 
 
@@ -80,7 +80,7 @@ async def test_a_zombie_that_wakes_up_begins_nothing_and_takes_no_step(opened: O
 async def test_of_two_runners_on_one_store_the_later_does_what_is_left_and_the_earlier_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.renewal_ms", lambda _: 3_600_000)
     clock, service, seen = FakeClock(), PaymentService(), list[str]()
     begun, go_on = asyncio.Event(), asyncio.Event()
 

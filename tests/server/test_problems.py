@@ -51,6 +51,8 @@ GIVEN: Final = [
         errors.ToolError,
         errors.EffectUnclear,
         errors.ModelError,
+        errors.EngineError,
+        errors.EngineUrlInvalid,
         errors.StoreError,
         errors.StoreUrlInvalid,
         errors.StoreUnavailable,

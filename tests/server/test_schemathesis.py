@@ -40,7 +40,7 @@ EXAMPLES: Final = example_settings(15).max_examples
 CONFIGURATION: Final = """
 [dictionaries]
 agents = {{ values = {agents} }}
-workflows = {{ values = ["errand", "book_flight", "agent_lifecycle", "expense_approval", "tidy_repo"] }}
+workflows = {{ values = ["errand", "stuck", "book_flight", "agent_lifecycle", "expense_approval", "tidy_repo"] }}
 events = {{ values = ["cancel", "approve", "reject", "noted", "wanted", "fetched"] }}
 namespaces = {{ values = ["default"] }}
 versions = {{ values = [1, 2, 3] }}
@@ -67,6 +67,20 @@ request-timeout = 1
 """
 
 
+#: nothing handles an error of its action
+STUCK: Final = """
+workflow: stuck
+version: 1
+data: {item: {type: string, default: ""}}
+events: {wanted: {item: {type: string}}, fetched: {}}
+initial: idle
+states:
+  idle: {on: {wanted: {target: fetching, assign: {item: event.item}}}}
+  fetching: {do: fetch, on: {fetched: done}}
+  done: {final: true}
+"""
+
+
 @action(name="fetch")
 def fetch(ctx: Context) -> str:
     if ctx.data.item == "glass":
@@ -78,14 +92,16 @@ def fetch(ctx: Context) -> str:
 def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.chdir(tmp_path)
     gallery = [load(path) for path in sorted((ROOT / "workflows").glob("*.yaml"))]
-    with served(tmp_path, workflows=[*gallery, ERRAND], actions=[fetch], modules=MODULES, has_tokens=True) as one:
+    with served(
+        tmp_path, workflows=[*gallery, ERRAND, STUCK], actions=[fetch], modules=MODULES, has_tokens=True
+    ) as one:
         yield one
 
 
 def populate(client: httpx2.Client) -> dict[Status, list[str]]:
     """Agents in every status."""
 
-    def start(name: str, workflow: str, event: str, **payload: Any) -> str:
+    def start(name: str, workflow: str, event: str, *, wait_s: int = 30, **payload: Any) -> str:
         body = {
             "workflow": workflow,
             "event": event,
@@ -94,7 +110,7 @@ def populate(client: httpx2.Client) -> dict[Status, list[str]]:
             "user": "zoe",
             "labels": {"a": "b"},
         }
-        made = client.post("/v1/agents", json=body, headers={"Prefer": "wait=30"})
+        made = client.post("/v1/agents", json=body, headers={"Prefer": f"wait={wait_s}"})
         assert made.status_code == 201, made.text
         return f"/v1/agents/{name}"
 
@@ -105,7 +121,8 @@ def populate(client: httpx2.Client) -> dict[Status, list[str]]:
     )
     start("asks", "errand", "wanted", item="book")
     start("asks-bob", "errand", "wanted", item="book", approvers=["bob"])
-    start("parked", "tidy_repo", "tidy", folder=".")  # its actions are not allowed here
+    start("parked", "stuck", "wanted", item="glass")
+    start("left", "tidy_repo", "tidy", wait_s=0, folder=".")  # its actions are not allowed here
     for name, item in (("fetched", "book"), ("broken", "glass")):
         agent = start(name, "errand", "wanted", item=item)
         client.post(f"{agent}/answer", json={"question": 2, "event": "approve"}, headers={"Prefer": "wait=30"})
@@ -121,7 +138,7 @@ def test_every_operation_keeps_to_the_document(door: Served, tmp_path: Path) -> 
     secret = door.token("schemathesis")
     with door.client(secret) as client:
         agents = populate(client)
-    assert set(agents) == set(Status) - {Status.RUNNING}
+    assert set(agents) == set(Status)
     names = [name for group in agents.values() for name in group]
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION.format(agents=names), encoding="utf-8")
