@@ -19,5 +19,5 @@ class EngineUnavailable(EngineError):
     def __init__(self, url: str, why: str) -> None:
         self.why = why
         super().__init__(
-            f"engine {url} does not answer: {why.rstrip(".")}; agents that are due wait for the next sweep of a worker"
+            f"engine {url} does not answer: {why.rstrip('.')}; agents that are due wait for the next sweep of a worker"
         )
