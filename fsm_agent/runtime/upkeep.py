@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from time import monotonic
 from typing import Final
 
@@ -30,22 +31,26 @@ class Upkeep:
         #: store's time of the next search for leases that have run out
         self._lapsed_ms = 0
 
-    async def turn(self) -> bool:
-        """Do a little of everything; returns whether agents were released, so that somebody may take them."""
+    async def turn(self, driven: Collection[str]) -> bool:
+        """Do a little of everything; returns whether agents were released, so that somebody may take them.
+
+        Those that are ``driven`` here keep their leases, even late ones: who drives them renews them, or is told that
+        they are lost.
+        """
         await self._store.tend()
         released = 0
         if (now_s := monotonic()) >= self._orphans_s:
             self._orphans_s = now_s + _ORPHANS_AGAIN_S
-            released = await self.release_orphans()
-        await self._give_up_some()
+            released = await self.release_orphans(but=driven)
+        await self._give_up_some(driven)
         await self._sweeper.turn()
         return released > 0
 
-    async def release_orphans(self) -> int:
+    async def release_orphans(self, *, but: Collection[str] = ()) -> int:
         """Release what processes of this host held that have died; returns how many agents those were."""
         now_ms = await self._store.now()
         held = await self._store.held_here(this_host())
-        orphans = [head for head in held if is_orphaned(head.lease, now_ms)]
+        orphans = [head for head in held if head.id not in but and is_orphaned(head.lease, now_ms)]
         for head in orphans:
             await self._store.release(head.id, head.epoch)
         return len(orphans)
@@ -56,8 +61,8 @@ class Upkeep:
         while left := await give_up_lapsed(self._store, _PAGE, but=given_up):
             given_up.update(left)
 
-    async def _give_up_some(self) -> None:
+    async def _give_up_some(self, driven: Collection[str]) -> None:
         now_ms = await self._store.now()
         if now_ms >= self._lapsed_ms:
-            given_up = await give_up_lapsed(self._store, _PAGE)
+            given_up = await give_up_lapsed(self._store, _PAGE, but=driven)
             self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < _PAGE else 0)

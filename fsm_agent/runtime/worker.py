@@ -141,7 +141,7 @@ class Worker:
                 self._upkeep_s = now_s + self._every_s
                 if not self._is_full:
                     await self._give_back()
-                if await self._upkeep.turn():
+                if await self._upkeep.turn(self._driven):
                     self._woken.set()
         except (StoreUnavailable, AgentDamaged) as error:
             self._is_full = False

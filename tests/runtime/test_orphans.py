@@ -23,6 +23,7 @@ from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.upkeep import Upkeep
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
@@ -300,3 +301,15 @@ async def test_one_that_never_changes_is_held_until_all_others_had_their_turn() 
         await Worker(runner, every=timedelta(milliseconds=1)).run(stopped)
         assert taken == ["waits"] * 3
         assert (await runner.store.head("waits")).lease is None
+
+
+@on_loop
+async def test_a_late_lease_of_an_agent_that_is_driven_here_is_not_given_up() -> None:
+    clock = FakeClock()
+    async with at_rest("memory://", clock) as runner:
+        for name in ("waits", "ended"):
+            await leave(runner.store, name, this_process())
+        clock.advance(milliseconds=LEASE_MS)
+        await Upkeep(runner.store, Retention()).turn({"waits"})
+        leases = [(await runner.store.head(name)).lease is None for name in ("waits", "ended")]
+        assert leases == [False, True]
