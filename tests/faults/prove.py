@@ -2,7 +2,8 @@
 
     python -m tests.faults.prove [--for 10m] [--seed N] [BACKEND...]
 
-Backends are memory, sqlite, postgres, redis and tiered; without one, all of them.
+Backends are memory, sqlite, postgres, redis and tiered, and PostgreSQL under the engines celery and temporal; without
+one, all of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fsm_agent.testing.faults.mutant_runs import run_mutants
 from fsm_agent.testing.faults.run import MEMORY, SQLITE
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import DURABLE, RedisServer
+from tests.support.servers.temporal_server import TemporalServer
 
 
 @dataclass
@@ -62,6 +64,19 @@ def tiered_subject() -> Iterator[Subject]:
 
 
 @contextmanager
+def celery_subject() -> Iterator[Subject]:
+    """What is in the queues of its broker is lost when that is killed."""
+    with PostgresServer() as server, RedisServer() as broker:
+        yield Subject("celery", server.make_database("agents"), server, f"celery+{broker.url()}", broker)
+
+
+@contextmanager
+def temporal_subject() -> Iterator[Subject]:
+    with PostgresServer() as server, TemporalServer() as temporal:
+        yield Subject("temporal", server.make_database("agents"), server, temporal.url(), temporal)
+
+
+@contextmanager
 def alone(subject: Subject) -> Iterator[Subject]:
     yield subject
 
@@ -73,6 +88,8 @@ BACKENDS: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
     "postgres": postgres_subject,
     "redis": redis_subject,
     "tiered": tiered_subject,
+    "celery": celery_subject,
+    "temporal": temporal_subject,
 }
 
 

@@ -16,14 +16,16 @@ from typing import Any
 import click
 import psutil
 import pytest
+from click.testing import CliRunner
 
-from fsm_agent.testing.faults.__main__ import parse_duration
+from fsm_agent.testing.faults.__main__ import main, parse_duration
+from fsm_agent.testing.faults.checker import RULES
 from fsm_agent.testing.faults.coverage import REQUIRED, count_hits, missing
 from fsm_agent.testing.faults.failpoints import Failpoint
 from fsm_agent.testing.faults.journal import Outcome
 from fsm_agent.testing.faults.mutant_runs import MutantResult, run_mutant
 from fsm_agent.testing.faults.mutants import MUTANTS
-from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
+from fsm_agent.testing.faults.run import SQLITE, Subject, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
 from tests.support.hypothesis_settings import IS_LONG
 
@@ -65,7 +67,10 @@ def test_a_mutant_that_is_not_caught_is_told() -> None:
 
 
 def test_what_hit_nothing_proves_nothing() -> None:
-    assert missing(Counter(), SQLITE.impossible) == [name for name in REQUIRED if name != "server restarts"]
+    impossible = {"server restarts", "engine restarts", "agents woken", "wake-ups lost"}
+    assert missing(Counter(), SQLITE.impossible) == [name for name in REQUIRED if name not in impossible]
+    with_engine = Subject("sqlite", SQLITE.url, engine="local://")
+    assert missing(Counter({"calls": 1}), with_engine.impossible)[-2:] == ["wake-ups lost", "agents woken"]
     verdict = Verdict(SQLITE, 1, {}, Counter(dict.fromkeys(REQUIRED, 1)), Counter())
     assert verdict.is_proven
     assert not Verdict(SQLITE, 1, {}, Counter({"kills": 1}), Counter()).is_proven
@@ -101,6 +106,20 @@ def test_a_duration_has_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused() -> None:
     with pytest.raises(click.BadParameter, match="'soon' is no duration; write 90s, 10m or 1h"):
         parse_duration(None, None, "soon")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["memory://", "--engine", "local://"], "--engine needs the URL of a store that several processes share"),
+        (["--engine", "local://"], "--engine needs the URL of a store that several processes share"),
+        (["--engine", "tempral://here"], "(did you mean `temporal://`?)"),
+    ],
+)
+def test_an_engine_that_could_wake_nobody_is_refused(line: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, line)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
 
 
 def test_a_failpoint_that_there_is_not_is_refused() -> None:
@@ -175,9 +194,6 @@ def test_nobody_outlives_a_run_that_is_killed(run: subprocess.Popen[str]) -> Non
 
 
 def test_the_page_on_the_proof_names_every_option_and_promise() -> None:
-    from fsm_agent.testing.faults.__main__ import main
-    from fsm_agent.testing.faults.checker import RULES
-
     page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
     options = [name for option in main.params for name in option.opts if name.startswith("--")]
     assert [name for name in options if f"`{name}" not in page] == []

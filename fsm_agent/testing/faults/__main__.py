@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from fsm_agent.engines import open_engine
+from fsm_agent.errors import FsmAgentError
 from fsm_agent.testing.faults.mutant_runs import run_mutants
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import MEMORY, SQLITE, Subject, prove
@@ -25,6 +27,16 @@ def parse_duration(_: click.Context | None, __: click.Parameter | None, text: st
         return float(number) * unit
     except ValueError:
         raise click.BadParameter(f"{text!r} is no duration; write 90s, 10m or 1h") from None
+
+
+def parse_engine(_: click.Context | None, __: click.Parameter | None, url: str | None) -> str | None:
+    """The URL of an engine that there is, and whose library is installed."""
+    if url is not None:
+        try:
+            open_engine(url)
+        except FsmAgentError as error:
+            raise click.BadParameter(str(error)) from error
+    return url
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,10 +56,18 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("urls", nargs=-1)
 @run_options
+@click.option("--engine", callback=parse_engine, help="URL of the engine that carries wake-ups between the writers.")
 @click.option("--mutant", type=click.Choice(list(MUTANTS)), help="Break the writers' SQLite store: it must be caught.")
 @click.option("--mutants", is_flag=True, help="Run every mutant, one after the other.")
 def main(
-    urls: tuple[str, ...], *, seconds: float, seed: int | None, writers: int, mutant: str | None, mutants: bool
+    urls: tuple[str, ...],
+    *,
+    seconds: float,
+    seed: int | None,
+    writers: int,
+    engine: str | None,
+    mutant: str | None,
+    mutants: bool,
 ) -> None:
     """Kill, freeze and restart what writes to the stores at URLS, and check that nothing was lost.
 
@@ -59,7 +79,9 @@ def main(
     if mutants:
         results = list(run_mutants(seconds=min(seconds, 10), seed=seed, echo=click.echo))
         sys.exit(not all(result.broken for result in results))
-    subjects = [Subject(url.partition(":")[0], url) for url in urls] or [MEMORY, SQLITE]
+    if engine and (mutant or not urls or any(url.startswith("memory:") for url in urls)):
+        raise click.UsageError("--engine needs the URL of a store that several processes share, and no mutant")
+    subjects = [Subject(url.partition(":")[0], url, engine=engine) for url in urls] or [MEMORY, SQLITE]
     subjects = [SQLITE] if mutant else subjects
     sys.exit(not run_and_print(subjects, seconds=seconds, seed=seed, writers=writers, mutant=mutant))
 

@@ -43,6 +43,9 @@ REQUIRED: Final = (
     "users forgotten",
     "agents resealed",
     "agents purged",
+    "wake-ups lost",
+    "agents woken",
+    "engine restarts",
 )
 
 
@@ -52,6 +55,8 @@ def count_hits(evidence: Evidence, injected: Counter[str], killed: Collection[st
     total["orders"] = len(evidence.orders)
     total["PID namespaces"] = len({facts["namespace"] for _, facts in evidence.notes("holder")})
     total["times without disk"] = sum(1 for _ in evidence.notes("disk full"))
+    total["wake-ups lost"] = sum(1 for _ in evidence.notes("wake-up lost"))
+    total["agents woken"] = sum(1 for _ in evidence.notes("woken"))
     for log in evidence.logs:
         _count_end(total, log, is_killed=log.writer in killed)
         _count_calls(total, log)

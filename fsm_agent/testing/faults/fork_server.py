@@ -17,6 +17,7 @@ import traceback
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+from fsm_agent.engines import open_engine
 from fsm_agent.testing.faults.writer import WriterSettings, run_in_process
 
 _POLL_S: Final = 0.01
@@ -58,6 +59,8 @@ class ForkServer:
     def _handle(self, request: dict[str, Any]) -> None:
         if "start" in request:
             settings = WriterSettings(**request["start"])
+            if settings.engine:
+                open_engine(settings.engine)  # imports its library once for all writers
             self._pids[settings.name] = os.fork() or _run_writer(settings)
         else:
             name, number = request["signal"]

@@ -1,4 +1,4 @@
-"""The nemesis injects faults: it kills and freezes writers, moves the clock and restarts the server.
+"""The nemesis injects faults: it kills and freezes writers, moves the clock and restarts the servers.
 
 It chooses them at random; the same seed gives the same faults.
 """
@@ -42,6 +42,7 @@ _FREQUENCIES: Final = {
     "jump_back": 2,
     "terminate": 1,
     "restart_server": 1,
+    "restart_engine": 1,
 }
 #: Sites that writers reach early, and how often they are chosen. Other sites of their group are seldom reached in time.
 _EARLY_SITES: Final = {"claim": 8, "enqueue": 2, "take": 8}
@@ -50,7 +51,7 @@ _FREQUENT_SITES: Final = frozenset({"commit", "action", "execute", "begin_effect
 
 
 class ServerControl(Protocol):
-    """A database server that the nemesis may kill and restart. Both calls block."""
+    """A server, of a database or of an engine, that the nemesis may kill and restart. Both calls block."""
 
     def kill(self) -> None:
         """End the server at once, as ``kill -9`` does, and return when it is gone."""
@@ -68,6 +69,7 @@ class Nemesis:
     settings: WriterSettings
     writers: int
     server: ServerControl | None
+    engine_server: ServerControl | None
     #: whether the disk of one writer is full now and then
     fills_disk: bool
     #: the moments at which writers can end; tasks cannot end ``during`` a write
@@ -205,7 +207,15 @@ class Nemesis:
 
     async def _restart_server(self) -> None:
         if self.server is not None:
-            await asyncio.to_thread(self.server.kill)
-            await asyncio.sleep(self._rng.uniform(0.05, 0.4))
-            await asyncio.to_thread(self.server.restart)
+            await self._kill_and_restart(self.server)
             self.injected["server restarts"] += 1
+
+    async def _restart_engine(self) -> None:
+        if self.engine_server is not None:
+            await self._kill_and_restart(self.engine_server)
+            self.injected["engine restarts"] += 1
+
+    async def _kill_and_restart(self, server: ServerControl) -> None:
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(self._rng.uniform(0.05, 0.4))
+        await asyncio.to_thread(server.restart)

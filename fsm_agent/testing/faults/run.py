@@ -29,12 +29,17 @@ _MOMENTS: Final = frozenset(moment for moments in SITES.values() for moment in m
 
 @dataclass(frozen=True)
 class Subject:
-    """A store to be proven. ``{folder}`` in its URL is a folder that the run makes and removes; ``server`` is the
-    server that may be killed."""
+    """A store to be proven. ``{folder}`` in its URL is a folder that the run makes and removes.
+
+    ``engine`` is the URL of the engine that carries wake-ups, if one does. ``server`` and ``engine_server`` are those
+    that the nemesis may kill.
+    """
 
     name: str
     url: str
     server: ServerControl | None = None
+    engine: str | None = None
+    engine_server: ServerControl | None = None
 
     @property
     def is_one_process(self) -> bool:
@@ -46,6 +51,10 @@ class Subject:
         cannot = {"server restarts"} if self.server is None else set()
         if not self.url.startswith("sqlite:"):
             cannot.add("times without disk")
+        if self.engine is None:
+            cannot |= {"wake-ups lost", "agents woken"}
+        if self.engine_server is None:
+            cannot.add("engine restarts")
         return frozenset(cannot)
 
 
@@ -97,6 +106,7 @@ def prove(
                 namespace=f"faults-{seed}",
                 folder=str(folder),
                 seed=seed,
+                engine=subject.engine,
                 mutant=mutant,
             )
             verdicts.append(asyncio.run(_run(subject, settings, seconds, writers)))
@@ -125,6 +135,7 @@ async def _run(subject: Subject, settings: WriterSettings, seconds: float, write
             settings,
             writers,
             subject.server,
+            subject.engine_server,
             fills_disk=settings.is_sqlite,
             moments=_MOMENTS - {"during"} if subject.is_one_process else _MOMENTS,
         )

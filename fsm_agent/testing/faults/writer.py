@@ -9,13 +9,14 @@ import resource
 import signal
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from fsm_agent.domain.lease import LEASE_MS
+from fsm_agent.engines import Engine, serve_engine
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
@@ -24,6 +25,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults import mutants, order_workload, ticket_workload
 from fsm_agent.testing.faults.clock import SharedClock
+from fsm_agent.testing.faults.engine import faulty_engine
 from fsm_agent.testing.faults.failpoints import Failpoint, Failpoints, trace_sqlite_statements
 from fsm_agent.testing.faults.journal import Journal, WriterKilled, read_log
 from fsm_agent.testing.faults.operator_client import OperatorClient
@@ -47,6 +49,8 @@ class WriterSettings:
     namespace: str
     folder: str
     seed: int
+    #: the URL of the engine that carries wake-ups; without one the bell of the store does
+    engine: str | None = None
     #: how many orders there are at a time
     slots: int = 5
     #: how long its leases are
@@ -110,6 +114,14 @@ async def _open_store(settings: WriterSettings, clock: SharedClock) -> Store:
             await asyncio.sleep(0.05)
 
 
+async def _open_engine(
+    settings: WriterSettings, journal: Journal, rng: random.Random, opened: AsyncExitStack
+) -> Engine | None:
+    if settings.engine is None:
+        return None
+    return await opened.enter_async_context(faulty_engine(settings.engine, settings.namespace, journal, rng))
+
+
 async def write(
     settings: WriterSettings,
     store: Store,
@@ -126,15 +138,18 @@ async def write(
     slots = [AgentSlot(number) for number in range(settings.slots)]
     unknown_outcomes = _unknown_outcomes(settings)
     actions = [*order_workload.actions_in(service), *ticket_workload.actions_in(service)]
-    async with (
-        Runner(
-            FaultyStore(store, journal, failpoints, liveness, settings.lease_ms),
-            actions=actions,
-            lease_s=settings.lease_ms / 1000,
-        ) as runner,
-        asyncio.TaskGroup() as tasks,
-    ):
+    faulty_store = FaultyStore(store, journal, failpoints, liveness, settings.lease_ms)
+    async with AsyncExitStack() as opened:
+        engine = await _open_engine(settings, journal, rng, opened)
+        wakeups = engine.wakeups() if engine else None
+        lease_s = settings.lease_ms / 1000
+        runner = await opened.enter_async_context(
+            Runner(faulty_store, actions=actions, lease_s=lease_s, wakeups=wakeups)
+        )
+        tasks = await opened.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(Worker(runner, every=_SWEEP, at_once=_AT_ONCE).run(stopped))
+        if engine:
+            tasks.create_task(serve_engine(engine, runner, at_once=_AT_ONCE, stopped=stopped))
         for number in range(_CLIENTS):
             client = OrderClient(f"{settings.name}-{number}", runner, service, journal, rng, slots, unknown_outcomes)
             tasks.create_task(client.run(stopped))
