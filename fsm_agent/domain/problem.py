@@ -16,6 +16,11 @@ class Problem(NamedTuple):
     #: ``file:line`` of the user's code; empty where that is not known
     place: str = ""
 
+    @property
+    def is_missing_action(self) -> bool:
+        """Of an agent that runs: the workers that took it had to leave it to others."""
+        return self.type == "ActionMissing"
+
     def to_json(self) -> dict[str, Json]:
         """``place`` is left out where it is not known."""
         told = {"type": self.type, "message": self.message}
@@ -40,6 +45,11 @@ class Retrying(NamedTuple):
     at_ms: int | None
     #: why the last one failed; ``None`` where the store does not keep that
     problem: Problem | None
+
+    @property
+    def is_left_to_others(self) -> bool:
+        """Whether no worker that took the agent had its action."""
+        return self.problem is not None and self.problem.is_missing_action
 
     def to_json(self) -> dict[str, Json]:
         return {

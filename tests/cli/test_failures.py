@@ -52,6 +52,25 @@ def test_the_list_says_it_too(shop: Shop) -> None:
     assert second["error"]["place"] == f"shop_actions.py:{line_of(shop, 'may not be sent')}"
 
 
+def test_an_agent_that_is_left_to_other_workers_is_told_without_an_attempt(shop: Shop) -> None:
+    workflow = load(shop.write("work.yaml", working("weld")))
+    with Runner(open_store(f"sqlite:///{shop.folder / 'fsm-agent.db'}")) as runner:
+        runner.start(workflow, id="one", drive=False)
+    assert "left to workers that have its action" in shop("resume").err
+    assert shop("list").out.splitlines()[-1] == "one  ActionMissing: no worker has action 'weld'"
+    shown = shop("show", "one").out
+    assert facts(shown, "left to other workers") == ["ActionMissing no worker has action 'weld'"]
+    assert facts(shown, "next")[:2] == [
+        "go on fsm-agent resume one --module MODULE",
+        "MODULE: one that has action 'weld'",
+    ]
+    shop.write("welding.py", "from fsm_agent import action\n\n\n@action\ndef weld(ctx):\n    return 'packed'\n")
+    assert facts(shop("show", "one", "--module", "welding").out, "next")[0] == (
+        "go on fsm-agent --module welding resume one"
+    )
+    assert shop("resume", "one", "--module", "welding").code == 0
+
+
 def test_an_error_is_shown_with_its_place_and_the_history_says_why(shop: Shop) -> None:
     shop.order(item="bomb")
     failed = shop("answer", "one", "--event", "approve")

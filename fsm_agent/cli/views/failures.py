@@ -27,9 +27,12 @@ def error_block(error: Mapping[str, Json]) -> Facts:
 
 
 def retry_blocks(agent: Agent, workflow: Workflow) -> Iterator[Block]:
-    """The next attempt of an action that has failed, its time, and why the last one failed."""
+    """When an action that has failed is tried again, and why the last attempt failed; or which action is missing."""
     if agent.retry is not None:
         problem = agent.retry.problem
+        if problem is not None and agent.retry.is_left_to_others:
+            yield Facts("left to other workers", list(_error_rows(*_facts(problem))))
+            return
         rows = [("attempt", Ink(_next_try(agent.retry, workflow.by_path[agent.state].retry), Tone.BUSY))]
         yield Facts("retry", rows + list(_error_rows(*_facts(problem)) if problem else []))
 
@@ -53,8 +56,10 @@ def _next_try(retry: Retrying, declared: Retry | None) -> str:
 
 
 def trouble(agent: AgentSummary | Agent) -> str:
-    """A line in a list: why an agent failed, is parked, or is tried again, and when."""
+    """A line in a list: why an agent failed, is parked, is left to others, or is tried again, and when."""
     if agent.retry is not None:
+        if agent.retry.is_left_to_others:
+            return trouble_of(agent.retry.problem)
         return "; ".join(filter(None, [trouble_of(agent.retry.problem), f"attempt {_next_try(agent.retry, None)}"]))
     return trouble_of(Problem(agent.error["type"], agent.error["message"])) if agent.error else ""
 

@@ -34,7 +34,7 @@ def next_commands(
     """All that can be done with an agent, the most likely first. ``doubts`` are the effects for which it is parked."""
     match agent.status:
         case Status.RUNNING:
-            yield Next("go on", settings.command("resume", agent.id))
+            yield _go_on(settings, agent, workflow)
         case Status.PARKED:
             yield from settling(settings, agent.id, doubts)
             if agent.error and agent.error["type"] in _UNCLEAR:
@@ -48,6 +48,18 @@ def next_commands(
             yield Next("look back", settings.command("history", agent.id))
     if "cancel" in agent.allowed:
         yield Next("cancel", settings.command("cancel", agent.id))
+
+
+def _go_on(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Next:
+    """What drives an agent that runs. If workers left it to others, the module with its action may be missing here."""
+    name = workflow.by_path[agent.state].do
+    if name and agent.retry and agent.retry.is_left_to_others:
+        try:
+            settings.catalogue(imports=False).action(name)
+        except ActionError:
+            command = settings.command("resume", agent.id, "--module", "MODULE")
+            return Next("go on", command, f"MODULE: one that has action {name!r}")
+    return Next("go on", settings.command("resume", agent.id))
 
 
 def settling(settings: CommandSettings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:

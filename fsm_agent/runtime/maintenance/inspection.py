@@ -266,7 +266,7 @@ def _odd_id(agent_id: str) -> Iterator[Defect]:
 def _missing_action(head: Head) -> Iterator[Defect]:
     """A defect if the workers that have taken an agent had to leave it to others."""
     problem = head.problem
-    if head.status is Status.RUNNING and head.lease is None and problem and problem.type == "ActionMissing":
+    if head.status is Status.RUNNING and head.lease is None and problem and problem.is_missing_action:
         yield Defect(head.id, "action", problem.message, _MODULE.format(id=head.id))
 
 

@@ -111,12 +111,20 @@ def _working(visit: Visit, facts: Facts, now: Now) -> h.Node:
     does, goes = ("It did ", "It went on.") if facts.is_past else ("It does ", "It goes on.")
     what = [does, h.code(dir="auto")[action], "." if agent.retry is None else ","] if action else goes
     return [
-        h.p[what, _attempt(facts)],
-        _failed_attempt(facts),
+        _left_to_others(facts) or [h.p[what, _attempt(facts)], _failed_attempt(facts)],
         _queue(facts),
         _children(visit, facts, now.children),
         _timers(facts),
     ]
+
+
+def _left_to_others(facts: Facts) -> h.Node:
+    """That no worker which took it had its action."""
+    retry = facts.agent.retry
+    if retry is None or retry.problem is None or not retry.is_left_to_others:
+        return None
+    told = h.p(".problem", dir="auto")[visible(retry.problem.message[:_LONGEST_ERROR])]
+    return [told, h.p["It goes on as soon as a worker runs that has this action."]]
 
 
 def _attempt(facts: Facts) -> h.Node:

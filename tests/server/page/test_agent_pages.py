@@ -19,6 +19,7 @@ from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.retention import Retention
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
 from tests.support.page_agents import COUNTER, PARCEL, count_up, send, send_parcel, start
 from tests.support.servers.in_thread import Served, served
@@ -27,6 +28,15 @@ LAMP = ("wanted", {"item": "a lamp"})
 #: bytes of the largest page
 LARGEST = 250_000
 
+WELDS = """
+workflow: welds
+version: 1
+events: {welded: {}}
+initial: welding
+states:
+  welding: {do: weld, on: {welded: done}}
+  done: {final: true}
+"""
 HOSTILE = "<script>alert(1)</script> \" onload='x' \x1b[31mred \u202eevil\u202c </textarea><!-- & &lt;"
 
 
@@ -118,6 +128,17 @@ states:
     told = shown(client, "/agents/nap")
     assert re.search(r"It does wait \. It goes on \S+ \S+ UTC \.", told)
     assert "after 5h in napping :" in told
+
+
+def test_an_agent_that_is_left_to_other_workers_is_told_without_an_attempt(
+    server: Served, client: httpx2.Client
+) -> None:
+    served_runner = server.services["default"].runner
+    server.run(served_runner.start(loads(WELDS), id="welder", drive=False))
+    server.run(Worker(served_runner).run_once())
+    told = shown(client, "/agents/welder")
+    assert "no worker has action 'weld' It goes on as soon as a worker runs that has this action." in told
+    assert "attempt" not in told.partition("Timeline")[0]
 
 
 def test_the_diagram_says_in_words_where_the_agent_is_and_was(server: Served, client: httpx2.Client) -> None:
