@@ -1,5 +1,8 @@
 """The verbs that find agents. What an index answers is read on the loop's own connection; what may look at very many
-rows, by ``scans``."""
+rows, by ``scans``.
+
+``selections`` is imported by the verbs that need it: most processes call none of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from fsm_agent.domain.record import Page
 from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, Tally
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.pages import newest_place
-from fsm_agent.stores.sqlite import pages, selections, writes
+from fsm_agent.stores.sqlite import pages, writes
 from fsm_agent.stores.sqlite.connection import Connection, Row
 from fsm_agent.stores.sqlite.scans import Scans
 from fsm_agent.stores.sqlite.threads import SqliteThreads
@@ -51,6 +54,8 @@ class SqliteListing(SqliteThreads):
         return await self.select(Selection(statuses, workflow), limit=limit, after=after)
 
     async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
+        from fsm_agent.stores.sqlite import selections
+
         ids, found = list(agent_ids), list[Head]()
         with self._translated():
             for begin in range(0, len(ids), _AT_ONCE):
@@ -60,6 +65,8 @@ class SqliteListing(SqliteThreads):
     async def select(
         self, selection: Selection, *, newest: bool = False, limit: int = 50, after: str | None = None
     ) -> Page:
+        from fsm_agent.stores.sqlite import selections
+
         select: Callable[[Connection, str, Selection], Page]
         if newest:
             select = partial(selections.newest, limit=limit, after=None if after is None else newest_place(after))
@@ -79,15 +86,21 @@ class SqliteListing(SqliteThreads):
         limit: int = 50,
         after: QuestionPlace | None = None,
     ) -> QuestionPage:
+        from fsm_agent.stores.sqlite import selections
+
         ask = partial(selections.questions, to=to, workflow=workflow, limit=limit, after=after)
         page = await self._found(lambda db: ask(db, self._space), is_quick=workflow is None)
         self._noted(page.heads)
         return page
 
     async def count_questions(self, *, to: str | None = None, workflow: str | None = None) -> int:
+        from fsm_agent.stores.sqlite import selections
+
         return await self._found(lambda db: selections.count_questions(db, self._space, to, workflow), is_quick=False)
 
     async def tally(self) -> Sequence[Tally]:
+        from fsm_agent.stores.sqlite import selections
+
         return await self._found(lambda db: selections.tally(db, self._space), is_quick=False)
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
