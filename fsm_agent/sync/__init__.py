@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.runtime.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
 from fsm_agent.sync.portal import Portal, Twin, blocking_twin
@@ -36,8 +37,10 @@ class Runner(Twin[AsyncRunner]):
         observe: Callable[[Head], None] | None = None,
         surroundings: Surroundings | None = None,
         telemetry: Telemetry | None = None,
+        lease_s: float = LEASE_MS / 1000,
         wakeups: Wakeups | None = None,
     ) -> None:
+        """The arguments are those of ``fsm_agent.Runner``."""
         runner = AsyncRunner(
             store,
             actions=actions,
@@ -45,6 +48,7 @@ class Runner(Twin[AsyncRunner]):
             observe=observe,
             surroundings=surroundings,
             telemetry=telemetry,
+            lease_s=lease_s,
             wakeups=wakeups,
         )
         super().__init__(runner, Portal(needs_loop=store.needs_loop))

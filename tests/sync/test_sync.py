@@ -16,6 +16,7 @@ from fsm_agent.errors import IllegalEvent, StoreUnavailable
 from fsm_agent.runtime import runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
+from fsm_agent.testing import FakeClock
 from tests.support.runtime import flow, story
 
 FLOW = flow("""
@@ -42,6 +43,26 @@ def test_it_has_every_verb_of_the_runner_with_the_same_arguments() -> None:
     }
     assert verbs == {name: inspect.signature(vars(sync.Runner)[name]).parameters.keys() for name in verbs}
     assert inspect.getdoc(sync.Runner.send) == inspect.getdoc(runner.Runner.send)
+
+
+def test_it_is_made_as_the_runner_is_but_for_an_executor() -> None:
+    given = inspect.signature(runner.Runner).parameters.keys() - {"executor"}
+    assert inspect.signature(sync.Runner).parameters.keys() == given
+
+
+def test_its_leases_are_as_long_as_it_is_told() -> None:
+    clock, ends = FakeClock(), []
+    store = MemoryStore(clock=clock)
+
+    @action(name="work", inline=True)
+    async def look(ctx: Context) -> str:
+        lease = (await store.head(ctx.agent_id)).lease
+        ends.append(lease and lease.until_ms - clock())
+        return "ok"
+
+    with sync.Runner(store, actions=[look], lease_s=60) as twin:
+        twin.start(FLOW, "go", id="a")
+    assert ends == [60_000]
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
