@@ -20,6 +20,7 @@ from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.yaml_file import dump
 from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support.runtime import flow, on_loop
+from tests.support.servers.own_server import free_port
 from tests.support.servers.web import Answer, Web
 from tests.support.shop import Shop
 
@@ -154,16 +155,9 @@ async def test_whoever_wants_to_be_left_alone_for_a_while_is(web: Web) -> None:
         assert (await runner.store.head("a")).retry_ms == clock.ms + 90_000
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @on_loop
 async def test_a_refused_connection_is_said_and_worth_another_try(web: Web) -> None:
-    url = f"http://127.0.0.1:{_free_port()}/a"
+    url = f"http://127.0.0.1:{free_port()}/a"
     agent = await asked(asking(url, state="retry: {attempts: 2, backoff: 1ms, on: [HttpUnavailable]}"))
     assert agent.error is not None
     assert agent.error["type"] == "HttpUnavailable"

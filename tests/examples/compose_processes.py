@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,13 +21,6 @@ from fsm_agent.domain.state import Duration
 from tests.support.compose import ComposeFile, ContainerFile
 
 _PATIENCE_S: Final = 60
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Service:

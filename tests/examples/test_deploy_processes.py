@@ -15,9 +15,10 @@ import pytest
 from tests.support.compose import ROOT, ComposeFile, ContainerFile
 from tests.support.http_client import HttpConnection
 from tests.support.runtime import until
+from tests.support.servers.own_server import free_port
 from tests.support.servers.postgres import PostgresServer
 
-from .compose_processes import Deployment, Service, free_port
+from .compose_processes import Deployment, Service
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 

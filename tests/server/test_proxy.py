@@ -16,7 +16,8 @@ from fsm_agent.server.tokens import new_token
 from tests.support.http_client import EventStream, HttpConnection
 from tests.support.runtime import on_loop
 from tests.support.servers.fsm_server import FsmServer, made, write_project
-from tests.support.servers.nginx import Nginx, free_port
+from tests.support.servers.nginx import Nginx
+from tests.support.servers.own_server import free_port
 from tests.test_docs import fences
 
 pytestmark = pytest.mark.long

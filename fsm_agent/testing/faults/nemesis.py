@@ -32,7 +32,7 @@ _SHORT_LEASE_MS: Final = 1_200
 _WARM_UP_S: Final = 0.2
 _FAILPOINT_S: Final = 5.0
 #: A run lasts at most so many times as long as it should.
-_MOST_TIMES: Final = 10
+_MOST_TIMES: Final = 20
 #: fault -> how often it occurs in a round
 _FREQUENCIES: Final = {
     "freeze": 4,

@@ -110,7 +110,7 @@ class FsmServer:
     """A server, used as a context: it is ready when it is entered, and killed if it still runs at the end."""
 
     def __init__(self, folder: Path, store: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         line = [sys.executable, "-c", _MAIN, "--store", store, "serve", "--port", "0", "--rate", "0", *words]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(line, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -141,11 +141,11 @@ class FsmServer:
 
     async def begun(self, agent_id: str) -> None:
         """Returns once an action of this agent has begun."""
-        await until((self._folder / f"begun-{agent_id}").exists)
+        await until((self.folder / f"begun-{agent_id}").exists)
 
     def let_go(self, agent_id: str) -> None:
         """Let the action ``hold`` of this agent end."""
-        (self._folder / f"go-{agent_id}").touch()
+        (self.folder / f"go-{agent_id}").touch()
 
     async def said_that(self, words: str) -> None:
         """Returns once it has said so on stderr."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import pytest
+from .own_server import found
 
 _PATIENCE_S: Final = 30
 #: what stands around a server, so that it needs no folder but its own
@@ -32,20 +32,11 @@ http {{
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Nginx:
     """Used as a context. ``servers`` is a part of a configuration that listens on ``port``."""
 
     def __init__(self, folder: Path, servers: str, port: int) -> None:
-        program = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-        if program is None:
-            pytest.fail("nginx is missing: sh tests/install-system.sh installs it")
+        program = found("nginx", shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"))
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(_AROUND.format(user=user, servers=servers))
         self._command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own: started, stopped, killed and started again at will."""
+"""A PostgreSQL server of our own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import psutil
 import psycopg
 import pytest
 
+from .own_server import OwnServer, found
+
 #: Nobody's data is at stake: what a kill of the server loses without it, only a power cut would.
 QUICK: Final[Mapping[str, str]] = {"fsync": "off", "full_page_writes": "off"}
-_PATIENCE_S: Final = 30
+_PATIENCE_S: Final = 60
 _EMPTY: Final = """
 DO $$
 DECLARE statement text;
@@ -35,17 +33,15 @@ END $$
 _ADMITTED: Final = "host all fsm 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
-class PostgresServer:
-    """Runs from ``start`` to ``stop`` or ``kill``, as often as one likes; ``close`` removes its folder.
+class PostgresServer(OwnServer):
+    """``settings`` are those of postgresql.conf."""
 
-    ``settings`` are those of postgresql.conf.
-    """
+    name = "PostgreSQL"
+    polite = signal.SIGINT  # sessions are ended, what is committed is written
 
     def __init__(self, settings: Mapping[str, str] = QUICK) -> None:
-        self.port = _free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="fsm-postgres-"))
+        super().__init__()
         self._user = _unprivileged()
-        self._process: subprocess.Popen[bytes] | None = None
         self._made: set[str] = set()
         self._settings = {
             "port": str(self.port),
@@ -55,49 +51,40 @@ class PostgresServer:
             **settings,
         }
         if self._user:
-            shutil.chown(self._folder, self._user)
+            shutil.chown(self.folder, self._user)
         self._make_cluster()
 
     def url(self, database: str = "postgres", *, user: str = "fsm", port: int | None = None) -> str:
         """Where a database is; with ``port``, as a proxy shows it."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
 
-    def start(self) -> None:
-        """Returns when connections are let in."""
+    def command(self) -> Sequence[str]:
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
-        command = [_binary("postgres"), "-D", self._data, *options]
-        until_s = time.monotonic() + _PATIENCE_S
-        while True:
-            with (self._folder / "log").open("ab") as log:
-                self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._run_as())
-            while self._process.poll() is None:
-                if self._is_ready():
-                    return
-                self._wait_until(until_s)
-            self._wait_until(until_s)  # what a killed server left in memory may not be gone yet
+        return [_binary("postgres"), "-D", self._data, *options]
 
-    def stop(self) -> None:
-        """As an operator would: sessions are ended, what is committed is written."""
-        self._end(signal.SIGINT)
+    def run_as(self) -> dict[str, Any]:
+        """PostgreSQL refuses to run as root."""
+        return {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
+
+    def is_ready(self) -> bool:
+        try:
+            lines = (Path(self._data) / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def kill(self) -> None:
-        """As a crash would: all its processes at once, nothing is said or written any more."""
-        if self._process is not None and self._process.poll() is None:
-            sessions = psutil.Process(self._process.pid).children(recursive=True)
-            self._process.kill()
-            for session in sessions:
-                if session.is_running():
-                    session.kill()
-            psutil.wait_procs(sessions, timeout=_PATIENCE_S)
-        self._end(signal.SIGKILL)
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
+        """All its processes at once."""
+        sessions = psutil.Process(self.pid).children(recursive=True) if self.is_running else []
+        super().kill()
+        for session in sessions:
+            if session.is_running():
+                session.kill()
+        psutil.wait_procs(sessions, timeout=_PATIENCE_S)
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder)
+        super().close()
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """The rows of one statement, said by the owner of the server."""
@@ -119,56 +106,21 @@ class PostgresServer:
         self.execute(_EMPTY, name)
         return self.url(name)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def _data(self) -> str:
-        return str(self._folder / "data")
+        return str(self.folder / "data")
 
     def _make_cluster(self) -> None:
         options = ["--auth=trust", "--username=fsm", "--encoding=UTF8", "--no-locale", "--no-sync"]
         command = [_binary("initdb"), "-D", self._data, *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S, **self._run_as())
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S, **self.run_as())
         (Path(self._data) / "pg_hba.conf").write_text(_ADMITTED)
-
-    def _run_as(self) -> dict[str, Any]:
-        """PostgreSQL refuses to run as root."""
-        return {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
-
-    def _is_ready(self) -> bool:
-        assert self._process is not None
-        try:
-            lines = (Path(self._data) / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
-        return len(lines) > 7 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready"
-
-    def _wait_until(self, until_s: float) -> None:
-        if time.monotonic() > until_s:
-            pytest.fail(f"PostgreSQL does not start: {(self._folder / 'log').read_text()[-2_000:]}")
-        time.sleep(0.01)
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(_PATIENCE_S)
-            self._process = None
 
 
 def _binary(name: str) -> str:
     """The newest there is, on PATH or where Debian puts it."""
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
-    found = shutil.which(name) or (str(places[-1]) if places else None)
-    if found is None:
-        pytest.fail(f"PostgreSQL's {name} is missing: sh tests/install-system.sh installs it")
-    return found
+    return found(f"PostgreSQL's {name}", shutil.which(name) or (str(places[-1]) if places else None))
 
 
 def _unprivileged() -> str | None:
@@ -176,13 +128,6 @@ def _unprivileged() -> str | None:
     if os.geteuid() != 0:
         return None
     return next(name for name in ("postgres", "nobody") if name in {user.pw_name for user in pwd.getpwall()})
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
