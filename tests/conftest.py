@@ -38,10 +38,24 @@ settings.register_profile("long", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("FSM_AGENT_PROOFS", "full"))
 
 
-#: fixtures that start a database server
-SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
-#: tests of what is built, installed, measured, or proven at length
-AT_LENGTH = {"faults", "test_readme.py", "test_package.py", "test_benchmarks.py"}
+#: fixtures that start a server, of a database or ours
+SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url", "server", "servers", "door", "loopback", "proxied"}
+#: tests of what is built, installed, measured, waited for, or proven at length
+AT_LENGTH = {
+    "faults",
+    "test_benchmarks.py",
+    "test_brute_force.py",
+    "test_local.py",
+    "test_own_engine.py",
+    "test_package.py",
+    "test_reached.py",
+    "test_readme.py",
+    "test_replayed.py",
+    "test_simulation.py",
+    "test_state_machine.py",
+    "test_tiered.py",
+    "test_tours.py",
+}
 #: files of the fault harness whose tests only calculate
 PURE = {"test_checker.py"}
 #: files whose tests start programs of their own, nearly all; elsewhere a slow test has the mark itself
@@ -51,6 +65,9 @@ PROCESSES = {
     "test_data_model.py",
     "test_imports.py",
     "test_llm_mcp.py",
+    "test_plugin.py",
+    "test_prove.py",
+    "test_simulate.py",
     "test_sqlite_processes.py",
     "test_temporal.py",
     "test_temporal_processes.py",
@@ -66,7 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = {*getattr(item, "fixturenames", ()), *(f"{each}_url" for each in given if isinstance(each, str))}
         if SERVERS & wanted or item.path.stem.startswith(("test_postgres", "test_redis")):
             item.add_marker("server")
-        if (AT_LENGTH | PROCESSES).intersection(item.path.parts) and item.path.name not in PURE:
+        at_length = (AT_LENGTH | PROCESSES).intersection(item.path.parts) and item.path.name not in PURE
+        if at_length or "browser" in wanted:
             item.add_marker("long")
 
 

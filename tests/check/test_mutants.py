@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fsm_agent.check.document_checks import examine
 from fsm_agent.check.mutants import CHECK, judged
 from fsm_agent.check.mutations import mutations
@@ -89,6 +91,7 @@ states:
     assert swapped in [each.change for each in mutations(same)]
 
 
+@pytest.mark.long
 def test_every_mutant_is_another_workflow() -> None:
     workflow = load(GALLERY["tidy_repo"])
     drafts = [examine(each.document)[0] for each in mutations(workflow)]

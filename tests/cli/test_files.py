@@ -352,6 +352,7 @@ def test_the_schema_that_a_new_workflow_names_is_there_and_is_ours(begun: Shop) 
     assert not validator.is_valid({"workflow": "hello", "versoin": 1})
 
 
+@pytest.mark.long
 def test_pip_installs_a_new_project(begun: Shop, tmp_path: Path) -> None:
     flags = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(tmp_path / "site")]
     pip = subprocess.run(

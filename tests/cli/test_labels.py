@@ -191,6 +191,7 @@ def test_show_has_a_row_of_labels_if_there_are_any(office: Shop) -> None:
     assert "labels" not in office("show", "d").out
 
 
+@pytest.mark.long
 def test_long_and_hostile_labels_stay_text(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     evil = "\x1b[31mred\u202e\nnew line"
     order(shop, "a", "--label", f"note={evil}", "--label", f"long={'word ' * 50}")

@@ -192,6 +192,7 @@ async def test_a_provider_over_http_researches_with_real_tools(stub: OpenAIStub)
     assert "harbours" in told[0]["content"], "the tool has looked into the notes"
 
 
+@pytest.mark.long
 @on_loop
 async def test_a_provider_that_fails_for_a_while_costs_a_retry_and_nothing_else(stub: OpenAIStub) -> None:
     stub.script = lambda request: failing(503) if request.number == 0 else calling("escalate", why="unclear")

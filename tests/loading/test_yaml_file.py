@@ -318,6 +318,7 @@ def misspelt(text: str) -> Iterator[tuple[str, str, int]]:
         yield f"{text[: word.end()]}q{text[word.end() :]}", word[0], text.count("\n", 0, word.start()) + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", [*GALLERY, None], ids=lambda path: path.stem if path else "specification")
 def test_a_misspelt_word_is_found_in_its_line_or_where_it_is_mentioned(path: Path | None) -> None:
     text = path.read_text() if path else BOOK_FLIGHT

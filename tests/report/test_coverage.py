@@ -128,6 +128,7 @@ def test_what_the_history_does_not_tell_is_told_as_that() -> None:
     assert [each.taken for each in sure.transitions if each.declared.event == "again"] == [0, 0, 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(30))
 def test_the_true_candidate_is_always_among_those_that_a_history_tells(
     seed: int, monkeypatch: pytest.MonkeyPatch

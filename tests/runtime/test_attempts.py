@@ -257,6 +257,7 @@ async def test_how_long_an_action_worked_stands_in_the_history() -> None:
         assert (ended.duration_ms or 0) >= 0
 
 
+@pytest.mark.long
 @on_loop
 async def test_an_error_of_ours_is_retried_only_if_a_repetition_can_mend_it() -> None:
     refusals: list[Exception] = [ModelRateLimited("m", 2), ModelReplyInvalid("m", "it is empty")]

@@ -135,6 +135,7 @@ def test_every_table_is_damaged_here(sound: tuple[Path, FakeClock]) -> None:
     assert tables_of(sound[0]) == {*ROWS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", ROWS)
 def test_any_damaged_column_is_named_and_everything_else_goes_on(
     sound: tuple[Path, FakeClock], table: str, tmp_path: Path
@@ -189,6 +190,7 @@ def test_rows_that_are_gone_are_missed(sound: tuple[Path, FakeClock], table: str
     asyncio.run(_look(path, FakeClock(sound[1].ms), DELETED[table], ".agent of "))
 
 
+@pytest.mark.long
 def test_a_file_with_any_byte_flipped_is_read_or_refused_in_words_of_ours(
     sound: tuple[Path, FakeClock], tmp_path: Path
 ) -> None:

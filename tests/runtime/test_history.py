@@ -81,6 +81,7 @@ def change_everything_now_and_then(data: Any, n: int) -> None:
             data.trip["legs"].append({"n": n})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [append_to_both, change_everything_now_and_then])
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 @on_loop

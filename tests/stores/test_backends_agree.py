@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -198,6 +199,7 @@ async def compare(url: str, calls: Sequence[Call], *, namespace: str = "default"
         assert await play(memory, calls) == await play(other, calls)
 
 
+@pytest.mark.long
 @example_settings(60)
 @given(st.lists(CALLS, min_size=5, max_size=25))
 def test_memory_and_sqlite_answer_alike(calls: list[Call]) -> None:

@@ -272,6 +272,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 @on_loop
 async def test_a_process_that_is_killed_leaves_every_question_and_no_other_in_the_index(tmp_path: Path) -> None:
     async with SqliteStore(tmp_path / "agents.db") as store:

@@ -133,6 +133,7 @@ async def test_a_request_to_a_model_is_a_span_within_the_attempt(instrumented: R
     assert SAID not in instrumented.text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_and_says_nothing_of_prompts_and_replies(instrumented: Recorded, stub: OpenAIStub, is_streamed: bool) -> None:
     stub.script = in_order([Answer(f"{SAID}, they say", usage=(30, 4)), failing(400, f"you said {SAID}")])

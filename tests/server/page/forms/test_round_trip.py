@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, note
 
 from fsm_agent.data.validation import DataRules, PayloadRules, Shape
@@ -31,6 +32,7 @@ def as_json(value: Json) -> str:
     return json.dumps(value, sort_keys=True, indent=1)
 
 
+@pytest.mark.long
 @example_settings(400)
 @given(examples())
 def test_what_is_shown_and_sent_back_is_the_same_payload(example: Example) -> None:
