@@ -72,7 +72,7 @@ class Access:
         identity_header: str | None = None,
         hosts: Collection[str] = (),
     ) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
         self._operator = operator
         self._namespaces = namespaces
         self._identity_header = identity_header
@@ -80,7 +80,7 @@ class Access:
 
     @property
     def asks_for_tokens(self) -> bool:
-        return self._tokens is not None
+        return self.tokens is not None
 
     def caller(self, request: Request) -> Caller:
         """Who asks."""
@@ -99,21 +99,21 @@ class Access:
             raise HttpProblem(421, "host-unknown", f"this server is not {host!r}")
 
     def _caller(self, request: Request, bearer: str | None) -> Caller:
-        if self._tokens is None:
+        if self.tokens is None:
             client = request.client.host if request.client else ""
             return Caller(self._operator, self._namespaces, frozenset(Scope), client)
         secret = bearer if bearer is not None else request.cookies.get(COOKIE)
         caller = self.of_secret(secret)
         if caller is None:
-            why = "the token has expired" if secret and self._tokens.find_any(secret) else "a valid token is needed"
+            why = "the token has expired" if secret and self.tokens.find_any(secret) else "a valid token is needed"
             raise HttpProblem(401, "unauthorized", f"{why}: send one as `Authorization: Bearer fsm_...`")
         return caller
 
     def of_secret(self, secret: str | None) -> Caller | None:
         """The caller with this token; ``None`` if there is none, or it has expired."""
-        if self._tokens is None or not secret:
+        if self.tokens is None or not secret:
             return None
-        token = self._tokens.find(secret, datetime.now(UTC))
+        token = self.tokens.find(secret, datetime.now(UTC))
         if token is None:
             return None
         served = tuple(name for name in token.namespaces if name in self._namespaces)
@@ -123,14 +123,14 @@ class Access:
         if self._identity_header is None:
             return caller
         names = [_decoded(name) for name in request.headers.getlist(self._identity_header)]
-        if self._tokens is not None and not caller.may(Scope.ADMIN):
+        if self.tokens is not None and not caller.may(Scope.ADMIN):
             if names:
                 told = f"only a token with the scope 'admin' may say in whose name it asks, by {self._identity_header}"
                 raise HttpProblem(403, "scope-missing", told)
             return caller
         if (why := _why_nobody(names)) is not None:
             raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} must say who asks: it {why}")
-        scopes = caller.scopes if self._tokens is None else caller.scopes - {Scope.ADMIN}
+        scopes = caller.scopes if self.tokens is None else caller.scopes - {Scope.ADMIN}
         return Caller(names[0], caller.namespaces, scopes, f"{caller.account} {names[0]}")
 
 

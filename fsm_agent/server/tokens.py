@@ -44,7 +44,7 @@ class Scope(StrEnum):
     ANSWER = "answer"
     #: start agents, send them events, cancel, unpark, rewind and fork them
     OPERATE = "operate"
-    #: speak in the names of others, as a proxy does that signs people in
+    #: see which tokens there are, and speak in the names of others, as a proxy does that signs people in
     ADMIN = "admin"
 
 

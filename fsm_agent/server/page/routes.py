@@ -26,6 +26,7 @@ from fsm_agent.server.page import (
     login,
     start,
     step,
+    tokens,
     workflows,
 )
 from fsm_agent.server.page.assets import serve_asset
@@ -75,6 +76,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/agents/{id}/rewind", Scope.OPERATE, actions_rewind.rewind, "POST"),
     Page("/agents/{id}/fork", Scope.OPERATE, actions_rewind.confirm_fork),
     Page("/agents/{id}/fork", Scope.OPERATE, actions_rewind.fork, "POST"),
+    Page("/tokens", None, tokens.tokens),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
     Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
@@ -115,7 +117,7 @@ async def _visit(gate: Gate, each: Page, request: Request) -> Visit:
     service = gate.service(caller, namespace)
     form = await read_form(request) if each.method == "POST" else []
     count = await _open_questions(service, caller)
-    return Visit(request, caller, service, gate.access.asks_for_tokens, form, count)
+    return Visit(request, caller, service, gate.access.tokens, form, count)
 
 
 async def _open_questions(service: Service, caller: Caller) -> int | None:

@@ -91,7 +91,9 @@ def _namespaces(visit: Visit) -> h.Node:
 
 
 def _person(visit: Visit) -> h.Node:
-    name = h.bdi(title="In this name you act")[one_line(visit.caller.name or "(no name)")]
-    if not visit.has_login:
+    name = h.a(href=visit.link("tokens"), title="In this name you act: see what you may do")[
+        h.bdi[one_line(visit.caller.name or "(no name)")]
+    ]
+    if visit.tokens is None:
         return name
     return [name, h.form(method="post", action="/logout")[h.button(".quiet")["Sign out"]]]

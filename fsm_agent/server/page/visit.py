@@ -13,6 +13,7 @@ from fsm_agent.server.access import Caller
 from fsm_agent.server.api.requests import read_bytes
 from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.service import Service
+from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope
 
 #: pairs that one form may have
@@ -26,8 +27,8 @@ class Visit:
     request: Request
     caller: Caller
     service: Service
-    #: whether there are tokens, so that the caller can sign out
-    has_login: bool
+    #: ``None``: nobody is asked for one
+    tokens: TokenFile | None
     #: what a form has sent, in its order
     form: Sequence[tuple[str, str]] = ()
     #: how many questions wait for an answer of the caller; ``None`` if that is not known

@@ -99,6 +99,7 @@ PAGES: Final = {
     "workflow": "/workflows/wild",
     "start": "/workflows/wild/start?all=1",
     "unpark": "/unpark?id=wild-2" + "i" * 100,
+    "tokens": "/tokens",
     "login": f"/login?next={quote(HOSTILE)}",
 }
 MISTAKES: Final = {
