@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
@@ -21,24 +20,19 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.concurrency.cancellation import is_told_to_stop
-from fsm_agent.data.arguments import strings
+from fsm_agent.data.arguments import positive, strings
 from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.text import some
 from fsm_agent.errors import AgentDamaged, FsmAgentError, LeaseHeld, StoreError, StoreUnavailable
 from fsm_agent.runtime.claims import Driven
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.sweep_timer import SweepTimer
 from fsm_agent.runtime.upkeep import Upkeep
 
 logger = logging.getLogger("fsm_agent")
 
 _EVERY: Final = timedelta(seconds=1)
-#: by how much the time between two looks differs, so that workers do not all look at once
-_JITTER: Final = 0.1
-#: how long a worker waits at most after a ring, for the same reason
-_RING_JITTER_S: Final = 0.01
-#: the part of the places that may be taken while others are due: many are taken at once, not one by one
-_NEARLY_FULL: Final = 0.9
 _NOTHING_CHANGED: Final = "driving it changes nothing"
 
 
@@ -59,8 +53,8 @@ class Worker:
         self._store = runner.store
         self._runner = runner
         self._claims = runner.claims
-        self._every_s = every.total_seconds()
-        self._at_once = at_once
+        self._at_once = positive("at_once", at_once)
+        self._timer = SweepTimer(every, at_once, lambda: len(self._tasks))
         self._workflows = None if workflows is None else strings("workflows", workflows)
         self._places = asyncio.Semaphore(at_once)
         self._upkeep = Upkeep(runner.store, retention or Retention())
@@ -75,11 +69,9 @@ class Worker:
         self._said: dict[str | None, str] = {}
         #: agents that are to be driven once more when their turn has ended
         self._nudged: set[str] = set()
-        self._woken = asyncio.Event()
         #: set when nothing may begin any more
         self._stopped = asyncio.Event()
         self._upkeep_s = 0.0
-        self._is_full = False
 
     @property
     def at_work(self) -> int:
@@ -96,20 +88,24 @@ class Worker:
         else:
             self._begin(agent_id, partial(self._claims.resume, agent_id))
 
-    async def run_once(self) -> int:
+    async def run_once(
+        self, stopped: asyncio.Event | None = None, *, drain_s: float = 0, cancelled: asyncio.Event | None = None
+    ) -> int:
         """Drive due agents, and those that become due meanwhile, until none is left. Returns the number of turns.
 
-        An agent that cannot be driven is tried once, and stays due.
+        An agent that cannot be driven is tried once, and stays due. ``stopped`` and what follows are as of ``run``.
         """
         total = 0
-        await self._store.tend()
-        await self._upkeep.release_orphans()
+        around = [asyncio.create_task(self._stop_at(stopped or asyncio.Event(), drain_s))]
         try:
-            while begun := await self._take():
+            await self._store.tend()
+            await self._upkeep.release_orphans()
+            while not self._stopped.is_set() and (begun := await self._take()):
                 total += begun
-                await asyncio.gather(*self._tasks)
+                await _all_or(self._tasks, self._stopped)
+            await self._drain(drain_s, cancelled)
         finally:
-            await self._give_back()
+            await self._end(around)
         await self._upkeep.give_up_lapsed()
         return total
 
@@ -120,31 +116,35 @@ class Worker:
         try:
             while not stopped.is_set():
                 await self._turn()
-                await self._rest()
+                await self._timer.wait()
             await self._drain(drain_s, cancelled)
         finally:
             self._stopped.set()
-            for task in (*around, *self._tasks):
-                task.cancel()
-            await asyncio.gather(*around, *self._tasks, return_exceptions=True)
-            await self._give_back()
+            await self._end(around)
+
+    async def _end(self, around: Collection[asyncio.Task[None]]) -> None:
+        """Stop what still works, and give everything back."""
+        for task in (*around, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*around, *self._tasks, return_exceptions=True)
+        await self._give_back()
 
     async def _turn(self) -> None:
         """Take due agents, and from time to time do the rest. A store that is away for a while or damaged agents do not
         stop the worker; a damaged store does."""
-        self._woken.clear()
+        self._timer.begin()
         now_s = asyncio.get_running_loop().time()
         try:
             free = self._at_once - len(self._tasks)
-            self._is_full = await self._take() >= free
+            self._timer.is_full = await self._take() >= free
             if now_s >= self._upkeep_s:
-                self._upkeep_s = now_s + self._every_s
-                if not self._is_full:
+                self._upkeep_s = now_s + self._timer.every_s
+                if not self._timer.is_full:
                     await self._give_back()
                 if await self._upkeep.turn(self._driven):
-                    self._woken.set()
+                    self._timer.ring()
         except (StoreUnavailable, AgentDamaged) as error:
-            self._is_full = False
+            self._timer.is_full = False
             if self._is_news(None, str(error)):
                 what = "a part was left out" if isinstance(error, AgentDamaged) else "the store does not answer"
                 logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
@@ -161,42 +161,27 @@ class Worker:
             self._begin(claimed.agent_id, partial(self._claims.drive, claimed), claimed)
         return len(taken)
 
-    async def _rest(self) -> None:
-        """Wait until it is time to look again."""
-        while self._is_full and len(self._tasks) > self._at_once * _NEARLY_FULL and not self._stopped.is_set():
-            self._woken.clear()
-            await self._woken.wait()
-        if self._is_full or self._stopped.is_set():
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._every_s * random.uniform(1 - _JITTER, 1 + _JITTER)):  # noqa: S311
-                await self._woken.wait()
-                await asyncio.sleep(random.uniform(0, _RING_JITTER_S))  # noqa: S311 - chance hides nothing here
-
     async def _stop_at(self, stopped: asyncio.Event, drain_s: float) -> None:
         """As soon as ``stopped`` is set, begin nothing more."""
         await stopped.wait()
         self._stopped.set()
-        self._woken.set()
+        self._timer.stop()
         if drain_s:
             self._runner.drain()
 
     async def _listen(self) -> None:
         """Hear the bell. Without it the worker finds the same agents, only later."""
         try:
-            await self._store.listen(self._woken.set)
+            await self._store.listen(self._timer.ring)
         except StoreError as error:
             logger.warning("the bell of the store is not heard: %s", error, extra={"action": "bell_lost"})
 
     async def _drain(self, drain_s: float, cancelled: asyncio.Event | None) -> None:
-        """Let actions that work end, for a while."""
+        """Let actions that work end, for a while; what has not begun goes back at once."""
+        await self._give_back()
         if not drain_s or not self._tasks:
             return
-        told = asyncio.create_task((cancelled or asyncio.Event()).wait())
-        ended = asyncio.create_task(_all_of(self._tasks))
-        await asyncio.wait((ended, told), timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in (ended, told):
-            task.cancel()
+        await _all_or(self._tasks, cancelled or asyncio.Event(), timeout_s=drain_s)
         if late := sorted(self._driven):
             facts = {"action": "agents_given_back", "agent_ids": late}
             logger.warning("still at work, and given back: %s", some(late), extra=facts)
@@ -216,8 +201,7 @@ class Worker:
 
     def _forget(self, agent_id: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if self._is_full:
-            self._woken.set()
+        self._timer.free()
         if self._driven.get(agent_id) is not task:
             return
         del self._driven[agent_id]
@@ -230,6 +214,7 @@ class Worker:
         async with self._places:
             if self._stopped.is_set():
                 self._keep(claimed)
+                await self._give_back()
                 return
             try:
                 driven = await drive()
@@ -279,7 +264,19 @@ class Worker:
         return was != sentence
 
 
+async def _all_or(
+    tasks: Collection[asyncio.Task[None]], event: asyncio.Event, *, timeout_s: float | None = None
+) -> None:
+    """Wait until all of the tasks have ended or the event is set. The tasks go on if this does not."""
+    told = asyncio.create_task(event.wait())
+    ended = asyncio.create_task(_all_of(tasks))
+    try:
+        await asyncio.wait((ended, told), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        ended.cancel()
+
+
 async def _all_of(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Wait until all of the tasks have ended, which go on if this does not."""
     if tasks:
         await asyncio.wait(tasks)

@@ -24,8 +24,8 @@ from fsm_agent.server.step_pages import StepPages
 
 logger = logging.getLogger("fsm_agent")
 
-#: seconds that work goes on after the server was told to stop
-DRAIN_S: Final = 3.0
+#: seconds that actions may go on after the server was told to stop
+DRAIN_S: Final = 30.0
 #: seconds that a page waits for what an agent does next, so as to tell of it
 A_MOMENT_S: Final = 0.3
 
@@ -40,10 +40,12 @@ class Service:
         workflows: Mapping[str, Workflow],
         *,
         drives: bool = True,
+        drain_s: float = DRAIN_S,
         retention: Retention | None = None,
     ) -> None:
         """``make_runner`` is given what is to be told of each head. ``workflows`` are those that may be started, by
-        name. Without ``drives`` other processes drive the agents, and apply the ``retention``."""
+        name. Without ``drives`` other processes drive the agents, and apply the ``retention``. When it stops, actions
+        may go on for ``drain_s`` seconds."""
         self.namespace = namespace
         self.workflows = workflows
         self.feed = Feed()
@@ -54,6 +56,7 @@ class Service:
         self.statistics = Statistics(self.runner.store, workflows)
         self.drawings = Drawings()
         self.histories = Histories(self.runner.store)
+        self.drain_s = drain_s
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         #: those of them that only tell, and have nothing to finish
@@ -78,7 +81,7 @@ class Service:
             self._go(self.questions.run(self.runner.store), "nobody is told of new questions"),
         ]
         if self.worker is not None:
-            self._go(self.worker.run(self._stopped, drain_s=DRAIN_S), "nobody drives agents")
+            self._go(self.worker.run(self._stopped, drain_s=self.drain_s), "nobody drives agents")
 
     def _observe(self, head: Head) -> None:
         self._committed = head
@@ -109,7 +112,7 @@ class Service:
         if self._tasks:
             for task in self._feeding:
                 task.cancel()
-            _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S + 1)
+            _, late = await asyncio.wait(self._tasks, timeout=self.drain_s + 1)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,8 +1,8 @@
 """The server process: it listens, serves until it is told to stop, and then lets nobody hang.
 
-Told to stop, by SIGTERM or SIGINT, it takes no more connections. Streams end at once; requests and actions at work have
-three seconds, then they are cut off, and agents are given back to other processes. Told again, it ends at once, as if
-killed; and if something holds it up, it ends after five seconds in any case.
+Told to stop, by SIGTERM or SIGINT, it takes no more connections. Streams end at once; requests have three seconds, then
+they are cut off; actions at work have as long as their services say, then their agents are given back to other
+processes. Told again, it ends at once, as if killed; if something holds it up, it ends two seconds later in any case.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _Say: TypeAlias = Callable[[str], object]
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 #: seconds that requests have to end after the server was told to stop; then they are cut off
 _GRACE_S: Final = 3
-#: seconds after which it ends, whatever holds it up
-_LONGEST_STOP_S: Final = 4.7
+#: seconds after which it ends, beyond what requests and actions have, whatever holds it up
+_LONGER_S: Final = 1.7
 #: seconds for which an idle connection is kept: longer than nginx (60) and Caddy (120) keep it, since a request is lost
 #: that a proxy sends over a connection which is just being closed
 _IDLE_S: Final = 125
@@ -108,8 +108,9 @@ class _Server(uvicorn.Server):
             if self.should_exit:
                 _end_by(number)
             self.should_exit = True
-            _end_later()
-            loop.call_soon_threadsafe(self._stop, signal.Signals(number).name)
+            within_s = max([_GRACE_S, *(service.drain_s for service in self._services if service.at_work)])
+            _end_later(within_s + _LONGER_S)
+            loop.call_soon_threadsafe(self._stop, signal.Signals(number).name, within_s)
 
         before = {number: signal.signal(number, told) for number in _SIGNALS}
         try:
@@ -118,11 +119,11 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _stop(self, name: str) -> None:
+    def _stop(self, name: str, within_s: float) -> None:
         for service in self._services:
             service.stop()
         requests, agents = len(self.server_state.tasks), sum(service.at_work for service in self._services)
-        self._say(f"{name}: stopping within {_GRACE_S} s; open requests: {requests:,}, agents at work: {agents:,}")
+        self._say(f"{name}: stopping within {within_s:g} s; open requests: {requests:,}, agents at work: {agents:,}")
 
 
 def _end_by(number: int) -> None:
@@ -132,9 +133,9 @@ def _end_by(number: int) -> None:
     os._exit(128 + number)  # the first process of a container is not ended by its own signals
 
 
-def _end_later() -> None:
+def _end_later(seconds: float) -> None:
     """End after a while, whatever the main thread does then."""
-    timer = threading.Timer(_LONGEST_STOP_S, _give_up)
+    timer = threading.Timer(seconds, _give_up)
     timer.daemon = True
     timer.start()
 

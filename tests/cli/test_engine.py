@@ -30,6 +30,26 @@ def test_who_is_started_is_left_to_workers(shop: Shop) -> None:
     assert shop("--json", "worker", "--once").json == {"driven": ["w"]}
 
 
+def test_an_engine_of_its_own_process_alone_is_no_engine_of_a_command(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.order()
+    monkeypatch.setenv("FSM_AGENT_ENGINE", "local://")
+    sent = shop("--json", "send", "one", "approve", "--no-drive")
+    assert (sent.code, sent.json["state"], sent.err) == (0, "packing", "")
+    refused = shop("worker")
+    assert (refused.code, refused.err) == (
+        1,
+        "error: engine local:// wakes agents of its own process alone: leave it out, and the bell of the store wakes "
+        "workers\n",
+    )
+
+
+def test_a_lease_that_could_not_be_prolonged_in_time_is_refused(shop: Shop) -> None:
+    refused = shop("worker", "--lease", "999ms")
+    assert (refused.code, "'999ms' is too short to be prolonged in time: write 1s or more" in refused.err) == (1, True)
+
+
 WORK = """
 workflow: work
 version: 1

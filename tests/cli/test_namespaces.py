@@ -59,6 +59,34 @@ def test_one_worker_serves_several_namespaces(world: Shop) -> None:
     assert driven.json == {"driven": ["a", "c"]}
 
 
+def test_a_store_that_is_away_keeps_no_other_namespace_from_its_turn(shop: Shop) -> None:
+    away = '"eu-*" = "redis://127.0.0.1:9/0"\n"asia" = "redis://127.0.0.1:9/1"\n"us" = "sqlite:///us.db"\n'
+    shop.write("pyproject.toml", f"{PYPROJECT}\n[tool.fsm-agent.namespaces]\n{away}")
+    order(shop, "us", "c")
+    with sync.Runner(open_store(f"sqlite:///{shop.folder / 'us.db'}", namespace="us")) as runner:
+        runner.answer("c", event="approve", drive=False)
+    driven = shop("worker", "--once", "--namespace", "eu-1", "--namespace", "asia", "--namespace", "us")
+    assert driven.code == 1
+    assert "c  done in sent" in driven.err
+    assert "redis://127.0.0.1:9/0" in driven.err
+    assert "redis://127.0.0.1:9/1" in driven.err
+
+
+def test_a_server_opens_the_stores_of_its_namespaces_and_says_which(world: Shop) -> None:
+    order(world, "eu-1", "a")
+    process = world.spawn("serve", "--namespace", "eu-1", "--namespace", "us", "--port", "0")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    said = process.stderr.readline()
+    process.terminate()
+    rest = process.communicate(timeout=60)[1]
+    assert said.startswith("serving sqlite:///")
+    assert "eu.db, sqlite:///" in said
+    assert said.endswith("us.db; nobody is asked for a token; Ctrl-C stops\n")
+    assert (process.returncode, "Traceback" in rest) == (0, False)
+
+
 def test_a_namespace_without_a_rule_is_put_nowhere(world: Shop) -> None:
     for words in (["list"], ["worker", "--once"], ["worker", "--namespace", "us", "--namespace", "asia"]):
         refused = world("--namespace", "asia", *words) if words[0] == "list" else world(*words)

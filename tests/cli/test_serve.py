@@ -45,6 +45,15 @@ def test_a_host_that_no_request_can_name_is_not_allowed(shop: Shop, host: str) -
     )
 
 
+def test_an_engine_that_there_is_not_is_told_before_anybody_is_to_be_woken(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FSM_AGENT_ENGINE", "kafka://host")
+    done = shop("--json", "serve", "--port", "0", "--no-drive")
+    assert done.code == 1
+    assert done.json["error"]["detail"].startswith("engine URL 'kafka://host' has no known scheme")
+
+
 def test_a_port_that_is_taken_is_told_in_one_sentence(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -77,6 +77,21 @@ def test_sigterm_gives_an_effect_its_end_and_the_agent_is_done_and_not_parked(pa
     assert charges(paying) == 1
 
 
+@pytest.mark.parametrize("words", [("worker", "--once"), ("resume",)], ids=["once", "resume"])
+def test_who_drives_what_is_due_once_gives_an_effect_its_end_too(paying: Shop, words: tuple[str, ...]) -> None:
+    process = paying.spawn(*words)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "charging\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr is not None
+    next(line for line in process.stderr if line.startswith("stopping: 1 agent at work may go on for 30s"))
+    (paying.folder / "go").touch()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert paying.process("--json", "show", "one").json["status"] == "done"
+    assert charges(paying) == 1
+
+
 @pytest.mark.parametrize("words", [("--drain", "0s"), ()], ids=["without a drain", "second signal"])
 def test_an_effect_that_is_not_given_its_end_is_in_doubt_and_not_done_again(
     paying: Shop, words: tuple[str, ...]

@@ -159,6 +159,14 @@ def test_a_mistake_where_the_runner_is_made_is_one_sentence(place: Place) -> Non
     assert "cannot drive agents: ValueError: could not convert string to float: 'long'" in place.said
 
 
+def test_a_runner_of_another_namespace_is_one_sentence(place: Place) -> None:
+    with place.worker(OPENED="other") as worker:
+        assert worker.wait(_PATIENCE_S) == 1
+    why = f"its runner has the agents of namespace 'other', and wake-ups name '{place.namespace}'"
+    assert f"this worker of Celery cannot drive agents: {why}" in place.said
+    assert "Traceback" not in place.said
+
+
 def test_a_worker_whose_sweep_ends_on_a_damaged_store_ends(place: Place) -> None:
     with place.runner(NotedWakeups()) as runner, place.worker(EVERY_S="0.1") as worker:
         runner.start(PAYMENT, id="a", drive=False)

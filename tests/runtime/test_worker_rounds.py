@@ -144,6 +144,105 @@ async def test_workers_that_look_at_the_same_time_drive_different_agents(kind: s
     assert loads <= 40
 
 
+@pytest.mark.parametrize("short", [0, 1], ids=["took all there was", "took one more"])
+@on_loop
+async def test_a_ring_is_heard_by_a_worker_that_is_nearly_full_of_long_actions(short: int) -> None:
+    gate, begun = Gate(), asyncio.Event()
+
+    @action(name="work")
+    async def some_long(ctx: Context) -> str:
+        if ctx.agent_id == "late":
+            begun.set()
+        if ctx.agent_id.startswith("long"):
+            await asyncio.shield(gate.result)
+        return "ok"
+
+    async with Runner(MemoryStore(), actions=[some_long]) as runner:
+        names = [*(f"long{number}" for number in range(19)), *(f"short{number}" for number in range(short))]
+        for name in names:
+            await runner.start(WORK, id=name, drive=False)
+        async with working(runner, at_once=20):
+            await all_done(runner, names[19:])
+            await Runner(runner.store).start(WORK, id="late", drive=False)
+            async with asyncio.timeout(10):
+                await begun.wait()
+            gate.open("ok")
+
+
+@on_loop
+async def test_a_full_worker_looks_again_from_time_to_time_though_no_action_ends() -> None:
+    class Silent(MemoryStore):
+        tended = 0
+
+        async def ring(self) -> None:
+            """It is lost."""
+
+        async def tend(self) -> None:
+            self.tended += 1
+
+    gate, store = Gate(), Silent()
+    async with Runner(store, actions=[gate.as_action()]) as runner:
+        for name in "ab":
+            await runner.start(WORK, id=name, drive=False)
+        async with working(runner, at_once=2, every=timedelta(milliseconds=5)):
+            await gate.begun.wait()
+            before = store.tended
+            await until(lambda: store.tended > before + 2)
+            gate.open("ok")
+
+
+@on_loop
+async def test_what_is_taken_while_a_worker_is_told_to_stop_goes_back_though_others_work_on() -> None:
+    class Slow(MemoryStore):
+        may_take = asyncio.Event()
+
+        async def take(self, limit: int, lease: Lease, **filters: Any) -> list[Claimed]:
+            claimed = list(await super().take(limit, lease, **filters))
+            if "b" in {each.agent_id for each in claimed}:
+                stopped.set()
+                await self.may_take.wait()
+            return claimed
+
+    store, gate, stopped = Slow(), Gate(), asyncio.Event()
+    async with Runner(store, actions=[gate.as_action()]) as runner:
+        await runner.start(WORK, id="a", drive=False)
+        running = asyncio.create_task(Worker(runner, every=NEVER).run(stopped, drain_s=3_600))
+        await gate.begun.wait()
+        await runner.start(WORK, id="b", drive=False)
+        await stopped.wait()
+        store.may_take.set()
+        async with asyncio.timeout(10):
+            while (await store.head("b")).lease is not None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.001)
+        assert not running.done()
+        gate.open("ok")
+        await running
+        assert [(await runner.get(name)).status for name in "ab"] == [Status.DONE, Status.RUNNING]
+
+
+@on_loop
+async def test_a_single_turn_is_stopped_politely_too() -> None:
+    gate, stopped = Gate(), asyncio.Event()
+    async with Runner(MemoryStore(), actions=[gate.as_action()]) as runner:
+        for name in "abc":
+            await runner.start(WORK, id=name, drive=False)
+        turn = asyncio.create_task(Worker(runner, at_once=1).run_once(stopped, drain_s=3_600))
+        await gate.begun.wait()
+        stopped.set()
+        await asyncio.sleep(0.01)
+        assert not turn.done()
+        gate.open("ok")
+        assert await turn == 1
+        assert [(await runner.get(name)).status for name in "abc"] == [Status.DONE, Status.RUNNING, Status.RUNNING]
+        assert [(await runner.store.head(name)).lease for name in "abc"] == [None] * 3
+
+
+@pytest.mark.parametrize("at_once", [0, -1, 1.5, True, "many"])
+def test_a_worker_without_places_is_refused(at_once: Any) -> None:
+    with pytest.raises(ArgumentInvalid, match="at_once must be a positive whole number"):
+        Worker(Runner(MemoryStore()), at_once=at_once)
+
+
 @on_loop
 async def test_a_second_signal_ends_the_drain() -> None:
     store, gate, stopped, cancelled = MemoryStore(), Gate(), asyncio.Event(), asyncio.Event()

@@ -115,6 +115,21 @@ async def test_an_action_that_ends_in_time_counts_and_the_next_one_is_left_to_an
         assert (await runner.get(ID)).state == "resting"
 
 
+@on_loop
+async def test_an_effect_that_may_be_done_once_is_given_its_end(tmp_path: Path, url: str) -> None:
+    write_project(tmp_path)
+    with FsmServer(tmp_path, url, "--drain", "30s") as server:
+        async with server.connect() as connection:
+            await begin(connection, server)
+        server.tell(signal.SIGTERM)
+        await server.said_that("SIGTERM: stopping within 30 s; open requests: 0, agents at work: 1")
+        await asyncio.sleep(4)  # longer than requests have, and than it would need otherwise
+        assert server.process.poll() is None
+        server.let_go(ID)
+        assert await asyncio.to_thread(server.ended) == 0
+        assert "given back" not in server.words
+
+
 @STOPS
 @on_loop
 async def test_told_twice_it_ends_at_once_by_the_signal(server: FsmServer, number: signal.Signals) -> None:

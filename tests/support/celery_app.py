@@ -15,7 +15,7 @@ from tests.support.payments import actions_in
 
 
 def open_runner() -> Runner:
-    store = open_store(os.environ["STORE"], namespace=os.environ["NAMESPACE"])
+    store = open_store(os.environ["STORE"], namespace=os.environ.get("OPENED", os.environ["NAMESPACE"]))
     actions = actions_in(Path(os.environ["FOLDER"]), longest_s=float(os.environ.get("LONGEST_S", "0")))
     return Runner(store, actions=actions, lease_s=float(os.environ.get("LEASE_S", "15")))
 

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fsm_agent.cli.commands.run import checked_workflow
-from fsm_agent.cli.engine import wakeups_of
-from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, WholeNumber, text
+from fsm_agent.cli.engine import engine_of, wakeups_of
+from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, WholeNumber, read_by, text
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.input.token_path import token_path, tokens_option
 from fsm_agent.cli.logs import in_json, in_sentences
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import SettingsInvalid
 from fsm_agent.runtime.runner import Runner
-from fsm_agent.stores.urls import without_password
 from fsm_agent.telemetry import configured
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class ServeArguments:
     host: str
     port: int
     drives: bool
+    drain: Duration
     tokens_file: str | None
     identity_header: str | None
     allowed_hosts: tuple[str, ...]
@@ -66,6 +67,14 @@ class ServeArguments:
 )
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
 @click.option("--no-drive", is_flag=True, help="Leave it to other processes to drive agents.")
+@click.option(
+    "--drain",
+    callback=read_by(Duration.parse),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long actions may go on when it is stopped.",
+)
 @tokens_option
 @click.option(
     "--identity-header", type=text, metavar="NAME", help="The header in which a proxy says in whose name it asks."
@@ -180,6 +189,7 @@ async def _serve(
             _runner_of(settings, name, telemetry, drives=arguments.drives),
             workflows,
             drives=arguments.drives,
+            drain_s=arguments.drain.ms / 1000,
             retention=settings.retention,
         )
         for name in arguments.namespaces
@@ -198,7 +208,8 @@ async def _serve(
     def ready() -> None:
         click.echo(address_of(listening))
         asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
-        say(f"serving {without_password(settings.store)}{asks}; Ctrl-C stops")
+        stores = ", ".join(dict.fromkeys(service.runner.store.url for service in services.values()))
+        say(f"serving {stores}{asks}; Ctrl-C stops")
 
     await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
 
@@ -216,6 +227,8 @@ def _runner_of(
     settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None, *, drives: bool
 ) -> Callable[[Callable[[Head], None]], Runner]:
     part = settings.changed(namespace=namespace)
+    if not drives:
+        engine_of(part)  # a URL that is wrong is told now, and not at the first wake-up
 
     def make(observe: Callable[[Head], None]) -> Runner:
         around, actions = settings.surroundings(), settings.actions

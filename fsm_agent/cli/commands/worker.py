@@ -20,6 +20,7 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.state import Duration
+from fsm_agent.errors import FsmAgentError
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.telemetry import configured
@@ -35,6 +36,7 @@ _EVERY: Final = Duration.parse("1s")
 _EVERY_BESIDE_ENGINE: Final = Duration.parse("5s")
 _DRAIN: Final = Duration.parse("30s")
 _LEASE: Final = Duration.parse("15s")
+_SHORTEST_LEASE_MS: Final = 1_000
 
 
 def _length(text: str) -> Duration:
@@ -42,6 +44,13 @@ def _length(text: str) -> Duration:
     if not length.ms:
         raise ValueError(f"{text!r} is no time at all: write a longer one, such as 1s")
     return length
+
+
+def _lease(text: str) -> Duration:
+    lease = Duration.parse(text)
+    if lease.ms < _SHORTEST_LEASE_MS:
+        raise ValueError(f"{text!r} is too short to be prolonged in time: write 1s or more")
+    return lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class WorkerArguments:
 )
 @click.option(
     "--lease",
-    callback=read_by(_length),
+    callback=read_by(_lease),
     default=str(_LEASE),
     show_default=True,
     metavar="DURATION",
@@ -157,13 +166,27 @@ async def _work(settings: CommandSettings, diary: DriveLog, arguments: WorkerArg
             await _place(stack, settings.changed(namespace=namespace), diary, arguments)
             for namespace in dict.fromkeys(arguments.namespaces or (settings.namespace,))
         ]
-        if arguments.is_once:
-            for each in places:
-                await each.worker.run_once()
-            return
         signals = _Signals(diary, arguments.drain, [each.worker for each in places])
+        if arguments.is_once:
+            await _once(places, signals, drain_s=arguments.drain.ms / 1000)
+            return
         diary.tell(f"watching {_named(places)}; Ctrl-C stops", "worker_began")
         await _together([run for each in places for run in _runs(each, arguments, signals)], signals.stopped.set)
+
+
+async def _once(places: list[Place], signals: _Signals, *, drain_s: float) -> None:
+    """Drive what is due in each namespace. One that fails keeps no other from its turn; the first error is raised."""
+    errors: list[FsmAgentError] = []
+    for each in places:
+        if not signals.stopped.is_set():
+            try:
+                await each.worker.run_once(signals.stopped, drain_s=drain_s, cancelled=signals.cancelled)
+            except FsmAgentError as error:
+                errors.append(error)
+    for later in errors[1:]:
+        output.say(f"error: {later}")
+    if errors:
+        raise errors[0]
 
 
 async def _place(

@@ -25,7 +25,7 @@ from celery.worker import state
 
 from fsm_agent.engines.base import advance
 from fsm_agent.engines.celery.messages import task_name
-from fsm_agent.errors import FsmAgentError
+from fsm_agent.errors import ArgumentInvalid, FsmAgentError
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import check_namespace
@@ -53,7 +53,14 @@ def drive_agents(
     ``drain_s`` seconds to end.
     """
     check_namespace(namespace)
-    process = _Process(lambda: Service(open_runner(), every=every, at_once=at_once, drain_s=drain_s))
+
+    def make() -> Service:
+        runner = open_runner()
+        if (opened := runner.store.namespace) != namespace:
+            raise ArgumentInvalid(f"its runner has the agents of namespace {opened!r}, and wake-ups name {namespace!r}")
+        return Service(runner, every=every, at_once=at_once, drain_s=drain_s)
+
+    process = _Process(make)
     app.task(process.advance, name=task_name(namespace), acks_late=False, ignore_result=True, max_retries=0)
     signals.worker_init.connect(process.open, weak=False)
     signals.worker_shutting_down.connect(process.stop, weak=False)

@@ -17,6 +17,8 @@ from tests.support.http_client import HttpConnection
 from tests.support.runtime import until
 
 _PATIENCE_S: Final = 60
+#: what does not end by itself is not waited for
+_SOON: Final = ("--drain", "3s")
 _MAIN: Final = "from fsm_agent.cli.main import main; main()"
 
 PYPROJECT: Final = '[tool.fsm-agent]\nmodules = ["server_actions"]\n'
@@ -111,7 +113,7 @@ class FsmServer:
 
     def __init__(self, folder: Path, store: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        line = [sys.executable, "-c", _MAIN, "--store", store, "serve", "--port", "0", "--rate", "0", *words]
+        line = [sys.executable, "-c", _MAIN, "--store", store, "serve", "--port", "0", "--rate", "0", *_SOON, *words]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(line, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
         #: what it says on stderr, line by line
