@@ -11,12 +11,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker as TemporalWorker
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.engines import open_engine
-from fsm_agent.engines.temporal.dispatch import HEARTBEAT
+from fsm_agent.engines.temporal.dispatch import HEARTBEAT, SIGNAL, WORKFLOW
+from fsm_agent.engines.temporal.engine import task_queue
 from fsm_agent.errors import EngineUnavailable
 from fsm_agent.testing import RemoteEngineContract
 from fsm_agent.testing.engines import EngineBench
@@ -29,6 +34,13 @@ SOON = flow("""
     initial: napping
     states:
       napping: {after: {1s: resting}}
+      resting: {}
+""")
+TWICE = flow("""
+    initial: napping
+    states:
+      napping: {after: {500ms: dozing}}
+      dozing: {after: {500ms: resting}}
       resting: {}
 """)
 RETRIED = flow("""
@@ -144,6 +156,67 @@ async def test_an_outage_interrupts_no_action_and_is_told_once(
     assert len(told) <= 1
 
 
+@workflow.defn(name=WORKFLOW, sandboxed=False)
+class OtherDispatch:
+    """What another version might do: it waits before anything else."""
+
+    @workflow.signal(name=SIGNAL)
+    def wake(self, at_ms: int = 0) -> None:
+        """It takes no notice."""
+
+    @workflow.run
+    async def run(self, _: str, __: int | None = None) -> None:
+        await workflow.sleep(3_600)
+
+
+@on_loop
+async def test_a_workflow_of_another_version_ends_and_the_next_wake_up_begins_it_anew(
+    temporal: TemporalServer,
+) -> None:
+    async with open_engine(temporal.url(), namespace="versions") as engine:
+        bench = EngineBench(engine, "versions")
+        client = await engine._connection.client()  # type: ignore[attr-defined]
+        handle = client.get_workflow_handle("fsm-agent/versions/a")
+        other = TemporalWorker(
+            client, task_queue=task_queue("versions"), workflows=[OtherDispatch], max_cached_workflows=0
+        )
+        async with bench.runner, asyncio.timeout(60):
+            async with other:
+                await bench.start("a")
+                while EventType.EVENT_TYPE_TIMER_STARTED not in await event_types(handle):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            async with bench.serving():
+                await bench.wakeups.wake("a")
+                while (await handle.describe()).status is not WorkflowExecutionStatus.FAILED:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                assert bench.engine.turns["a"] == 0
+                await bench.wakeups.wake("a")
+                await bench.until_resting("a")
+
+
+@on_loop
+async def test_a_workflow_whose_history_is_long_goes_on_in_a_new_one() -> None:
+    with TemporalServer({"limit.historyCount.suggestContinueAsNew": "4"}) as server:
+        async with served(server, "long") as bench:
+            await bench.runner.start(TWICE, id="a", drive=False)
+            await bench.until_resting("a")
+            client = await bench.engine.inner._connection.client()  # type: ignore[attr-defined]
+            async with asyncio.timeout(30):
+                await client.get_workflow_handle("fsm-agent/long/a").result()
+                while len(await statuses(client, "fsm-agent/long/a")) < 2:  # noqa: ASYNC110 - a list that comes later
+                    await asyncio.sleep(0.05)
+            assert WorkflowExecutionStatus.CONTINUED_AS_NEW in await statuses(client, "fsm-agent/long/a")
+            assert bench.engine.turns["a"] == 2
+
+
+async def statuses(client: Client, workflow_id: str) -> list[WorkflowExecutionStatus | None]:
+    return [each.status async for each in client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+
+
+async def event_types(handle: WorkflowHandle[Any, Any]) -> list[int]:
+    return [event.event_type async for event in handle.fetch_history_events()]
+
+
 @asynccontextmanager
 async def served(server: TemporalServer, namespace: str, *actions: Any) -> AsyncGenerator[EngineBench]:
     """Temporal serves, and nobody sweeps."""
@@ -153,14 +226,17 @@ async def served(server: TemporalServer, namespace: str, *actions: Any) -> Async
             yield bench
 
 
-def test_without_its_library_the_url_says_what_to_install() -> None:
+@pytest.mark.parametrize(
+    ("scheme", "library", "extra"), [("temporal", "temporalio", "temporal"), ("celery+redis", "kombu", "celery")]
+)
+def test_without_its_library_the_url_says_what_to_install(scheme: str, library: str, extra: str) -> None:
     probe = (
-        "import sys; sys.modules['temporalio'] = None\n"
+        f"import sys; sys.modules[{library!r}] = None\n"
         "from fsm_agent.engines import open_engine\n"
-        "open_engine('temporal://host')"
+        f"open_engine('{scheme}://host')"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr.splitlines()[-1] == (
-        "fsm_agent.errors.engines.EngineUrlInvalid: a temporal:// engine needs a library that is not installed: "
-        "pip install 'fsm-agent[temporal]'"
+        f"fsm_agent.errors.engines.EngineUrlInvalid: a {scheme}:// engine needs a library that is not installed: "
+        f"pip install 'fsm-agent[{extra}]'"
     )

@@ -21,7 +21,6 @@ from fsm_agent.testing.faults import ServerControl
 from .worker_processes import Workers
 
 LEASE_S: Final = 1.5
-_DROPPED: Final = 0.05
 _OUTAGE_S: Final = 1
 
 AWAY: Final = "wake-ups while the server was away"
@@ -29,20 +28,16 @@ AWAY: Final = "wake-ups while the server was away"
 T = TypeVar("T")
 
 
-class DroppedWakeups(Wakeups):
-    """Loses some of the wake-ups, on purpose or together with the server."""
+class CountedWakeups(Wakeups):
+    """Counts wake-ups, and those that the server cannot hear of since it is away."""
 
-    def __init__(self, inner: Wakeups, rng: random.Random, hits: Counter[str]) -> None:
+    def __init__(self, inner: Wakeups, hits: Counter[str]) -> None:
         self.is_server_away = False
         self._inner = inner
-        self._rng = rng
         self._hits = hits
 
     async def wake(self, agent_id: str, at_ms: int | None = None) -> None:
         self._hits["wake-ups"] += 1
-        if self._rng.random() < _DROPPED:
-            self._hits["wake-ups dropped"] += 1
-            return
         self._hits[AWAY] += self.is_server_away
         await self._inner.wake(agent_id, at_ms)
 
@@ -51,7 +46,7 @@ class EngineFaults:
     """``run`` lets one fault hit after the other until it is cancelled; then ``heal`` ends what is left of them."""
 
     def __init__(
-        self, server: ServerControl, workers: Workers, runner: Runner, wakeups: DroppedWakeups, hits: Counter[str]
+        self, server: ServerControl, workers: Workers, runner: Runner, wakeups: CountedWakeups, hits: Counter[str]
     ):
         self._server = server
         self._workers = workers

@@ -21,9 +21,10 @@ from fsm_agent.runtime.wakeups import StoreBell
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults import ServerControl
+from fsm_agent.testing.faults.engine import LossyWakeups
 from tests.support.payments import PAYMENT, actions_in, make_folder
 
-from .engine_faults import LEASE_S, DroppedWakeups, EngineFaults
+from .engine_faults import LEASE_S, CountedWakeups, EngineFaults
 from .engine_verdict import REQUIRED, Verdict, broken_rules
 from .worker_processes import Command, Workers
 
@@ -133,8 +134,9 @@ async def prove(
     workers = Workers(subject.workers, {**environment, "FOLDER": str(service)}, folder)
     store = open_store(store_url, namespace=namespace)
     async with _wakeups(subject.url, store, namespace) as inner:
-        wakeups = DroppedWakeups(inner, random.Random(5), hits)  # noqa: S311
-        async with Runner(store, wakeups=wakeups) as runner:
+        wakeups = CountedWakeups(inner, hits)
+        lossy = LossyWakeups(wakeups, random.Random(5), lambda _: hits.update(["wake-ups dropped"]))  # noqa: S311
+        async with Runner(store, wakeups=lossy) as runner:
             faults = EngineFaults(subject.server, workers, runner, wakeups, hits)
             run = EngineRun(workers, runner, faults, hits)
             with workers.running():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -28,7 +28,7 @@ class FaultyEngine(Engine):
         self._rng = rng
 
     def wakeups(self) -> Wakeups:
-        return _LossyWakeups(self._inner.wakeups(), self._journal, self._rng)
+        return LossyWakeups(self._inner.wakeups(), self._rng, self._note_lost)
 
     async def serve(self, advance: Advance, *, at_once: int, stopped: asyncio.Event, drain_s: float) -> None:
         async def advance_and_note(agent_id: str) -> int | None:
@@ -37,16 +37,21 @@ class FaultyEngine(Engine):
 
         await self._inner.serve(advance_and_note, at_once=at_once, stopped=stopped, drain_s=drain_s)
 
+    def _note_lost(self, agent_id: str) -> None:
+        self._journal.note("wake-up lost", {"agent": agent_id})
 
-class _LossyWakeups(Wakeups):
-    def __init__(self, inner: Wakeups, journal: Journal, rng: random.Random) -> None:
+
+class LossyWakeups(Wakeups):
+    """Loses one wake-up in twenty, as ``rng`` decides; ``lost`` is told of each."""
+
+    def __init__(self, inner: Wakeups, rng: random.Random, lost: Callable[[str], None]) -> None:
         self._inner = inner
-        self._journal = journal
         self._rng = rng
+        self._lost = lost
 
     async def wake(self, agent_id: str, at_ms: int | None = None) -> None:
         if self._rng.random() < _LOST:
-            self._journal.note("wake-up lost", {"agent": agent_id})
+            self._lost(agent_id)
         else:
             await self._inner.wake(agent_id, at_ms)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import pytest
@@ -18,9 +19,13 @@ _QUICK: Final = ("--sqlite-pragma", "synchronous=OFF", "--sqlite-pragma", "journ
 
 
 class TemporalServer(OwnServer):
-    """The server for development, without a page."""
+    """The server for development, without a page. ``settings`` are those of its dynamic configuration."""
 
     name = "Temporal"
+
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__()
+        self._settings = settings
 
     def url(self, namespace: str = "") -> str:
         return f"temporal://127.0.0.1:{self.port}/{namespace}".rstrip("/")
@@ -28,7 +33,8 @@ class TemporalServer(OwnServer):
     def command(self) -> Sequence[str]:
         place = ("--headless", "--ip", "127.0.0.1", "--port", str(self.port))
         files = ("--db-filename", str(self.folder / "temporal.db"), *_QUICK)
-        return [_binary(), "server", "start-dev", *place, *files, "--log-level", "error"]
+        more = [w for name, value in self._settings.items() for w in ("--dynamic-config-value", f"{name}={value}")]
+        return [_binary(), "server", "start-dev", *place, *files, *more, "--log-level", "error"]
 
     def is_ready(self) -> bool:
         command = [_binary(), "operator", "namespace", "describe", "default", "--address", f"127.0.0.1:{self.port}"]
