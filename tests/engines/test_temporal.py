@@ -171,7 +171,7 @@ class OtherDispatch:
 
 @on_loop
 async def test_a_workflow_of_another_version_ends_and_the_next_wake_up_begins_it_anew(
-    temporal: TemporalServer,
+    temporal: TemporalServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_engine(temporal.url(), namespace="versions") as engine:
         bench = EngineBench(engine, "versions")
@@ -192,6 +192,8 @@ async def test_a_workflow_of_another_version_ends_and_the_next_wake_up_begins_it
                 assert bench.engine.turns["a"] == 0
                 await bench.wakeups.wake("a")
                 await bench.until_resting("a")
+    said = "Temporal ends a workflow that another version of fsm-agent has begun; the next wake-up begins it anew"
+    assert said in caplog.messages
 
 
 @on_loop

@@ -21,6 +21,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import EngineUnavailable, EngineUrlInvalid
 
+logger = logging.getLogger("fsm_agent")
+
 _ADDRESS: Final = "localhost:7233"
 _PORT: Final = 7233
 _CONNECT: Final = timedelta(seconds=5)
@@ -28,6 +30,8 @@ _CONNECT: Final = timedelta(seconds=5)
 _BEFORE_EXIT_S: Final = 0.2
 #: where the client, which is written in another language, prints a reason
 _REASON: Final = r'(?:message|error): "([^"]+)"'
+#: what it calls a workflow that does not go the way of its history
+_OTHER_CODE: Final = "TMPRL1100"
 
 
 class Place(NamedTuple):
@@ -98,6 +102,15 @@ def told(error: BaseException) -> str:
     return reasons[-1] if reasons else shortened(text, 200).strip("'\"")
 
 
+def _tells_errors(record: logging.LogRecord) -> bool:
+    """Of what the client logs only errors are told, and of its warnings one, in our words."""
+    if _OTHER_CODE in record.getMessage():
+        text = "Temporal ends a workflow that another version of fsm-agent has begun; the next wake-up begins it anew"
+        logger.warning(text, extra={"action": "other_version"})
+        return False
+    return record.levelno >= logging.ERROR
+
+
 @cache
 def _runtime() -> Runtime:
     """What runs Temporal's client in this process. It would print what it retries, again and again.
@@ -106,6 +119,8 @@ def _runtime() -> Runtime:
     is aborted by Python, so it waits a moment before.
     """
     atexit.register(time.sleep, _BEFORE_EXIT_S)
-    forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"))
-    quiet = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    core = logging.getLogger("temporalio.core")
+    core.addFilter(_tells_errors)
+    forwarding = LogForwardingConfig(core)
+    quiet = TelemetryFilter(core_level="WARN", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=quiet, forwarding=forwarding)))
