@@ -6,9 +6,11 @@ The release is fenced by the epoch, so a process that takes the agent over meanw
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import Lease, lease_runs
+from fsm_agent.errors import AgentNotFound
 from fsm_agent.runtime.processes import is_alive
 from fsm_agent.stores.base import Store
 
@@ -24,8 +26,14 @@ async def give_up_lapsed(store: Store, limit: int, *, but: Collection[str] = ())
     found = await store.lapsed(await store.now(), limit + len(but))
     left = [head for head in found if head.id not in but]
     for head in left:
-        await store.release(head.id, head.epoch)
+        await release(store, head)
     return [head.id for head in left]
+
+
+async def release(store: Store, head: Head) -> None:
+    """Release the lease of an agent that may have been deleted meanwhile."""
+    with suppress(AgentNotFound):
+        await store.release(head.id, head.epoch)
 
 
 async def without_orphan(store: Store, head: Head, now_ms: int, *, is_dry: bool = False) -> Head:
@@ -33,5 +41,5 @@ async def without_orphan(store: Store, head: Head, now_ms: int, *, is_dry: bool 
     if not is_orphaned(head.lease, now_ms):
         return head
     if not is_dry:
-        await store.release(head.id, head.epoch)
+        await release(store, head)
     return head._replace(lease=None)

@@ -10,7 +10,7 @@ from typing import Final
 from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.retention import Retention
 from fsm_agent.runtime.maintenance.purge import RetentionSweeper
-from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
+from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned, release
 from fsm_agent.runtime.processes import this_host
 from fsm_agent.stores.base import Store
 
@@ -52,7 +52,7 @@ class Upkeep:
         held = await self._store.held_here(this_host())
         orphans = [head for head in held if head.id not in but and is_orphaned(head.lease, now_ms)]
         for head in orphans:
-            await self._store.release(head.id, head.epoch)
+            await release(self._store, head)
         return len(orphans)
 
     async def give_up_lapsed(self) -> None:

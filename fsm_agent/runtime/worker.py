@@ -24,7 +24,7 @@ from fsm_agent.data.arguments import positive, strings
 from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.text import some
-from fsm_agent.errors import AgentDamaged, FsmAgentError, LeaseHeld, StoreError, StoreUnavailable
+from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreError, StoreUnavailable
 from fsm_agent.runtime.claims import Driven
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.sweep_timer import SweepTimer
@@ -190,7 +190,7 @@ class Worker:
         """Release the agents that were kept."""
         kept, self._kept = self._kept, {}
         for claimed in kept.values():
-            with suppress(StoreUnavailable):  # then its lease runs out
+            with suppress(StoreUnavailable, AgentNotFound):  # then its lease runs out, or it was deleted
                 await self._claims.release(claimed)
 
     def _begin(self, agent_id: str, drive: Callable[[], Awaitable[Driven]], claimed: Claimed | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.domain.agent import Status
+from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import LEASE_MS, Claimed, Holder, Lease
 from fsm_agent.errors import ArgumentInvalid, StoreUnavailable
+from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.memory.store import MemoryStore
@@ -235,6 +236,34 @@ async def test_a_single_turn_is_stopped_politely_too() -> None:
         assert await turn == 1
         assert [(await runner.get(name)).status for name in "abc"] == [Status.DONE, Status.RUNNING, Status.RUNNING]
         assert [(await runner.store.head(name)).lease for name in "abc"] == [None] * 3
+
+
+@pytest.mark.parametrize("kind", ["lapsed", "held_here"])
+@on_loop
+async def test_an_agent_that_is_deleted_while_its_lease_is_given_up_stops_no_worker(kind: str) -> None:
+    class Deleting(MemoryStore):
+        async def _gone(self, heads: Sequence[Head]) -> Sequence[Head]:
+            for head in heads:
+                await self.delete(head)
+            return heads
+
+        async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+            found = await super().lapsed(now_ms, limit)
+            return await self._gone(found) if kind == "lapsed" else found
+
+        async def held_here(self, host: str) -> Sequence[Head]:
+            found = await super().held_here(host)
+            return await self._gone(found) if kind == "held_here" else found
+
+    clock = FakeClock()
+    async with Runner(store := Deleting(clock=clock), actions=[work]) as runner:
+        for name in "ab":
+            await runner.start(WORK, id=name, drive=False)
+        holder = this_process() if kind == "held_here" else Holder("elsewhere", 1, 0)
+        await store.claim("a", await store.head("a"), Lease(holder, clock() + LEASE_MS))
+        clock.advance(seconds=60)
+        await Worker(runner, workflows=["other"]).run_once()
+        assert [agent.id for agent in (await runner.list()).agents] == ["b"]
 
 
 @pytest.mark.parametrize("at_once", [0, -1, 1.5, True, "many"])

@@ -180,38 +180,40 @@ async def _serve(
     from fsm_agent.server.service import Service
     from fsm_agent.server.serving import address_of, listen, serve
 
-    listening = listen(arguments.host, arguments.port)
-    metrics = _metrics() if arguments.metrics else None
-    telemetry = metrics.telemetry if metrics else configured()
-    services = {
-        name: Service(
-            name,
-            _runner_of(settings, name, telemetry, drives=arguments.drives),
-            workflows,
-            drives=arguments.drives,
-            drain_s=arguments.drain.ms / 1000,
-            retention=settings.retention,
-        )
-        for name in arguments.namespaces
-    }
-    gate = Gate(access, RateLimit(arguments.rate), services)
-    app = application(gate, [metrics.route(gate)] if metrics else [])
+    if not arguments.drives:
+        engine_of(settings)  # a URL that is wrong is told now, and not at the first wake-up
+    with listen(arguments.host, arguments.port) as listening:
+        metrics = _metrics() if arguments.metrics else None
+        telemetry = metrics.telemetry if metrics else configured()
+        services = {
+            name: Service(
+                name,
+                _runner_of(settings, name, telemetry, drives=arguments.drives),
+                workflows,
+                drives=arguments.drives,
+                drain_s=arguments.drain.ms / 1000,
+                retention=settings.retention,
+            )
+            for name in arguments.namespaces
+        }
+        gate = Gate(access, RateLimit(arguments.rate), services)
+        app = application(gate, [metrics.route(gate)] if metrics else [])
 
-    is_json = arguments.log_format == "json"
+        is_json = arguments.log_format == "json"
 
-    def say(sentence: str) -> None:
-        if is_json:
-            logger.info("%s", sentence, extra={"action": "server"})
-        else:
-            output.say(sentence)
+        def say(sentence: str) -> None:
+            if is_json:
+                logger.info("%s", sentence, extra={"action": "server"})
+            else:
+                output.say(sentence)
 
-    def ready() -> None:
-        click.echo(address_of(listening))
-        asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
-        stores = ", ".join(dict.fromkeys(service.runner.store.url for service in services.values()))
-        say(f"serving {stores}{asks}; Ctrl-C stops")
+        def ready() -> None:
+            click.echo(address_of(listening))
+            asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
+            stores = ", ".join(dict.fromkeys(service.runner.store.url for service in services.values()))
+            say(f"serving {stores}{asks}; Ctrl-C stops")
 
-    await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
+        await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
 
 
 def _metrics() -> Metrics:
@@ -227,8 +229,6 @@ def _runner_of(
     settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None, *, drives: bool
 ) -> Callable[[Callable[[Head], None]], Runner]:
     part = settings.changed(namespace=namespace)
-    if not drives:
-        engine_of(part)  # a URL that is wrong is told now, and not at the first wake-up
 
     def make(observe: Callable[[Head], None]) -> Runner:
         around, actions = settings.surroundings(), settings.actions
