@@ -49,13 +49,6 @@ def strings(name: str, given: Iterable[str]) -> tuple[str, ...]:
     return texts
 
 
-def positive(name: str, count: object) -> int:
-    """A whole number; raises ``ArgumentInvalid`` unless it is at least one."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ArgumentInvalid.of_type(name, "a positive whole number", count)
-    return count
-
-
 def positive_ms(name: str, seconds: object) -> int:
     """Seconds, whole or not, as milliseconds; raises ``ArgumentInvalid`` unless they are at least one."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.001 <= seconds < 1e9:
@@ -221,6 +214,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "question": _integer,
     "waiting": _truth,
     "limit": _limit,
+    "at_once": _count,
     "path": _path,
     "workflow": _workflow,
     "workflow_name": lambda _, value: _text("workflow", value),

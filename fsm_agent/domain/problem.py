@@ -1,9 +1,12 @@
 """The words of what went wrong: why an agent failed or is parked, or why its action is tried again."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Event, Step, iso
+
+#: the type of the problem that no action has the name that a state gives; also the name of the error's class
+MISSING_ACTION: Final = "ActionMissing"
 
 
 class Problem(NamedTuple):
@@ -18,8 +21,8 @@ class Problem(NamedTuple):
 
     @property
     def is_missing_action(self) -> bool:
-        """Of an agent that runs: the workers that took it had to leave it to others."""
-        return self.type == "ActionMissing"
+        """Whether the action was missing. A running agent is then left to other workers, any other one is parked."""
+        return self.type == MISSING_ACTION
 
     def to_json(self) -> dict[str, Json]:
         """``place`` is left out where it is not known."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fsm_agent.data.data import Data, View
 from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Taken
-from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.problem import MISSING_ACTION, Problem
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Event, Step
@@ -178,10 +178,10 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, ou
 def _missing(driver: Driver, aggregate: Aggregate, message: str) -> Flow:
     """Park the agent, or leave it to others who may have its action, and note that."""
     if driver.parks_missing:
-        yield from write(driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", message)))
+        yield from write(driver, aggregate, park(aggregate, Event("error"), Problem(MISSING_ACTION, message)))
         return
     head = aggregate.head
-    problem = Problem("ActionMissing", f"no worker has action {aggregate.program.state(head.state).do!r}")
+    problem = Problem(MISSING_ACTION, f"no worker has action {aggregate.program.state(head.state).do!r}")
     yield RecordAttempt(head.id, head.epoch, head.attempts, head.retry_ms, problem=problem)
     raise LeftToOthers(message)
 

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.concurrency.cancellation import is_told_to_stop
-from fsm_agent.data.arguments import positive, strings
+from fsm_agent.data.arguments import check, strings
 from fsm_agent.domain.lease import Claimed
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.text import some
@@ -50,10 +50,11 @@ class Worker:
         retention: Retention | None = None,
         workflows: Collection[str] | None = None,
     ) -> None:
+        check(at_once=at_once)
         self._store = runner.store
         self._runner = runner
         self._claims = runner.claims
-        self._at_once = positive("at_once", at_once)
+        self._at_once = at_once
         self._timer = SweepTimer(every, at_once, lambda: len(self._tasks))
         self._workflows = None if workflows is None else strings("workflows", workflows)
         self._places = asyncio.Semaphore(at_once)
@@ -102,7 +103,7 @@ class Worker:
             await self._upkeep.release_orphans()
             while not self._stopped.is_set() and (begun := await self._take()):
                 total += begun
-                await _all_or(self._tasks, self._stopped)
+                await _wait_for_all(self._tasks, unless=self._stopped)
             await self._drain(drain_s, cancelled)
         finally:
             await self._end(around)
@@ -181,7 +182,7 @@ class Worker:
         await self._give_back()
         if not drain_s or not self._tasks:
             return
-        await _all_or(self._tasks, cancelled or asyncio.Event(), timeout_s=drain_s)
+        await _wait_for_all(self._tasks, unless=cancelled or asyncio.Event(), timeout_s=drain_s)
         if late := sorted(self._driven):
             facts = {"action": "agents_given_back", "agent_ids": late}
             logger.warning("still at work, and given back: %s", some(late), extra=facts)
@@ -264,11 +265,11 @@ class Worker:
         return was != sentence
 
 
-async def _all_or(
-    tasks: Collection[asyncio.Task[None]], event: asyncio.Event, *, timeout_s: float | None = None
+async def _wait_for_all(
+    tasks: Collection[asyncio.Task[None]], *, unless: asyncio.Event, timeout_s: float | None = None
 ) -> None:
-    """Wait until all of the tasks have ended or the event is set. The tasks go on if this does not."""
-    told = asyncio.create_task(event.wait())
+    """Returns when all tasks have ended, the event is set, or the time is over. The tasks go on in any case."""
+    told = asyncio.create_task(unless.wait())
     ended = asyncio.create_task(_all_of(tasks))
     try:
         await asyncio.wait((ended, told), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,7 @@ from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowUnknown
+from fsm_agent.project.defaults import DEFAULT_DRAIN_S
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.server.diagrams import Drawings
@@ -24,8 +25,6 @@ from fsm_agent.server.step_pages import StepPages
 
 logger = logging.getLogger("fsm_agent")
 
-#: seconds that actions may go on after the server was told to stop
-DRAIN_S: Final = 30.0
 #: seconds that a page waits for what an agent does next, so as to tell of it
 A_MOMENT_S: Final = 0.3
 
@@ -40,7 +39,7 @@ class Service:
         workflows: Mapping[str, Workflow],
         *,
         drives: bool = True,
-        drain_s: float = DRAIN_S,
+        drain_s: float = DEFAULT_DRAIN_S,
         retention: Retention | None = None,
     ) -> None:
         """``make_runner`` is given what is to be told of each head. ``workflows`` are those that may be started, by

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.problem import MISSING_ACTION
 from fsm_agent.engine.commands import (
     Act,
     Acted,
@@ -60,7 +61,7 @@ def outcome_of(acted: Acted) -> Outcome:
         case Failed():
             return Outcome(name, acted.types[0])
         case Missing():
-            return Outcome(name, "ActionMissing")
+            return Outcome(name, MISSING_ACTION)
         case Doubtful():
             return Outcome(name, acted.problem.type)
         case _:

@@ -25,6 +25,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import SettingsInvalid
+from fsm_agent.project.defaults import DEFAULT_DRAIN_S
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.telemetry import configured
 
@@ -70,7 +71,7 @@ class ServeArguments:
 @click.option(
     "--drain",
     callback=read_by(Duration.parse),
-    default="30s",
+    default=f"{DEFAULT_DRAIN_S}s",
     show_default=True,
     metavar="DURATION",
     help="How long actions may go on when it is stopped.",

@@ -21,6 +21,7 @@ from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.state import Duration
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.project.defaults import DEFAULT_DRAIN_S
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.telemetry import configured
@@ -34,7 +35,7 @@ _AT_ONCE: Final = 100
 _EVERY: Final = Duration.parse("1s")
 #: where an engine tells of those that are due
 _EVERY_BESIDE_ENGINE: Final = Duration.parse("5s")
-_DRAIN: Final = Duration.parse("30s")
+_DRAIN: Final = Duration.parse(f"{DEFAULT_DRAIN_S}s")
 _LEASE: Final = Duration.parse("15s")
 _SHORTEST_LEASE_MS: Final = 1_000
 

@@ -26,6 +26,7 @@ from celery.worker import state
 from fsm_agent.engines.base import advance
 from fsm_agent.engines.celery.messages import task_name
 from fsm_agent.errors import ArgumentInvalid, FsmAgentError
+from fsm_agent.project.defaults import DEFAULT_DRAIN_S
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import check_namespace
@@ -44,7 +45,7 @@ def drive_agents(
     namespace: str = "default",
     every: timedelta = timedelta(seconds=5),
     at_once: int = 100,
-    drain_s: float = 30,
+    drain_s: float = DEFAULT_DRAIN_S,
 ) -> None:
     """Let the workers of ``app`` drive the agents of a namespace that ``CeleryWakeups`` name in its queue.
 

@@ -22,7 +22,7 @@ _ALLOWS: Final[Mapping[Scope, str]] = MappingProxyType(
         Scope.READ: "look at agents, their histories and workflows",
         Scope.ANSWER: "see open questions, and answer them",
         Scope.OPERATE: "start agents, send them events, cancel, unpark, rewind and fork them",
-        Scope.ADMIN: "see all tokens, and speak in the names of others, as a proxy does",
+        Scope.ADMIN: "see all tokens of these namespaces, and speak in the names of others, as a proxy does",
     }
 )
 _COLUMNS: Final = ("Name", "Allows", "Namespaces", "Made", "Expires", "Id")
@@ -58,7 +58,7 @@ def _all(visit: Visit, known: Sequence[Token]) -> h.Node:
     head = h.tr[[h.th(scope="col")[name] for name in _COLUMNS]]
     rows = [_row(token, here, now) for token in known if here & set(token.namespaces)]
     return [
-        h.h2["All tokens"],
+        h.h2["All tokens of your namespaces"],
         h.table(".tokens")[h.thead[head], h.tbody[rows]],
         h.p(".hint")[
             "Whoever runs this server makes one with ",

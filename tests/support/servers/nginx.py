@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from .own_server import found
+from .own_server import program_at
 
 _PATIENCE_S: Final = 30
 #: what stands around a server, so that it needs no folder but its own
@@ -36,7 +36,7 @@ class Nginx:
     """Used as a context. ``servers`` is a part of a configuration that listens on ``port``."""
 
     def __init__(self, folder: Path, servers: str, port: int) -> None:
-        program = found("nginx", shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"))
+        program = program_at("nginx", shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"))
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(_AROUND.format(user=user, servers=servers))
         self._command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]

@@ -25,7 +25,7 @@ class OwnServer(ABC):
     #: how it is called
     name: ClassVar[str]
     #: what an operator sends to stop it
-    polite: ClassVar[signal.Signals] = signal.SIGTERM
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     #: of the ports that it may get
     highest_port: ClassVar[int] = 65_535
 
@@ -67,7 +67,7 @@ class OwnServer(ABC):
 
     def stop(self) -> None:
         """As an operator would."""
-        self._end(self.polite)
+        self._end(self.stop_signal)
 
     def kill(self) -> None:
         """As a crash would: nothing is said or written any more."""
@@ -133,7 +133,7 @@ def free_port(highest: int = 65_535) -> int:
             return port
 
 
-def found(name: str, path: str | None) -> str:
+def program_at(name: str, path: str | None) -> str:
     """The path of a program; a test fails if there is none."""
     if path is None:
         pytest.fail(f"{name} is missing: sh tests/install-system.sh installs it")

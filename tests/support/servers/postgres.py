@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from .own_server import OwnServer, found
+from .own_server import OwnServer, program_at
 
 #: Nobody's data is at stake: what a kill of the server loses without it, only a power cut would.
 QUICK: Final[Mapping[str, str]] = {"fsync": "off", "full_page_writes": "off"}
@@ -37,7 +37,7 @@ class PostgresServer(OwnServer):
     """``settings`` are those of postgresql.conf."""
 
     name = "PostgreSQL"
-    polite = signal.SIGINT  # sessions are ended, what is committed is written
+    stop_signal = signal.SIGINT  # sessions are ended, what is committed is written
 
     def __init__(self, settings: Mapping[str, str] = QUICK) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class PostgresServer(OwnServer):
 def _binary(name: str) -> str:
     """The newest there is, on PATH or where Debian puts it."""
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
-    return found(f"PostgreSQL's {name}", shutil.which(name) or (str(places[-1]) if places else None))
+    return program_at(f"PostgreSQL's {name}", shutil.which(name) or (str(places[-1]) if places else None))
 
 
 def _unprivileged() -> str | None:

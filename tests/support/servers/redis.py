@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .own_server import OwnServer, found
+from .own_server import OwnServer, program_at
 
 #: Nobody's data is at stake.
 QUICK: Final[Mapping[str, str]] = {"appendonly": "no", "save": ""}
@@ -46,7 +46,7 @@ class RedisServer(OwnServer):
 
     def command(self) -> Sequence[str]:
         options = [word for name, value in self._settings.items() for word in (f"--{name}", value)]
-        return [found("redis-server", shutil.which("redis-server")), *options]
+        return [program_at("redis-server", shutil.which("redis-server")), *options]
 
     def is_ready(self) -> bool:
         try:
