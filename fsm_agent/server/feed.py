@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.problem import Problem
 from fsm_agent.errors import StoreError
 from fsm_agent.server.bell import Bell
 from fsm_agent.stores.base import Store
@@ -143,6 +144,6 @@ class Feed:
             self._ring(agent_id)
 
 
-def _standing(head: Head) -> tuple[int, int, str, int]:
+def _standing(head: Head) -> tuple[int, int, str, int, Problem | None]:
     """What counts as a change if it differs."""
-    return head.created_ms, head.version, head.status, head.attempts
+    return head.created_ms, head.version, head.status, head.attempts, head.problem

@@ -125,6 +125,13 @@ MUTANTS = {
         "",
         "tests/stores/test_tiered_takes.py::test_who_is_in_cold_and_due_is_brought_back_by_who_takes_it",
     ),
+    "an agent is archived while the result of an effect may come": Mutant(
+        "stores/tiered/transfer.py",
+        " or any(entry.is_open for entry in export.effects)",
+        "",
+        "tests/stores/test_tiered.py"
+        "::test_who_has_an_open_effect_stays_in_warm_where_its_result_may_still_be_recorded",
+    ),
     "a plain step in SQLite goes past the queue": Mutant(
         "stores/sqlite/commits.py",
         " AND queued = 0",

@@ -9,12 +9,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from unittest.mock import ANY
 
 import pytest
 
+from fsm_agent.actions.action import action
+from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.step import Step
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.server import event_stream
@@ -225,6 +229,73 @@ async def test_a_comment_is_sent_now_and_then_while_nothing_happens(url: str, mo
         async with following(served) as reader:
             await reader.versions(1)
             assert [(await reader.next() or ServerEvent("", None)).name for _ in range(3)] == [":", ":", ":"]
+
+
+def trying(backoff: str) -> Workflow:
+    """A workflow whose action may fail three times."""
+    return flow(f"""
+        events: {{ok: {{}}}}
+        initial: working
+        states:
+          working: {{do: work, retry: {{attempts: 4, backoff: {backoff}}}, on: {{ok: over}}}}
+          over: {{final: true}}
+    """)
+
+
+async def look_of(feed: Feed) -> None:
+    """Wait until the feed has looked at the store."""
+    looks = feed.looks
+    await until(lambda: feed.looks > looks + 1)
+
+
+async def fail(ctx: Context) -> str:
+    raise ConnectionError(f"attempt {ctx.attempt} failed")
+
+
+@on_loop
+async def test_an_action_that_is_tried_again_is_told_and_the_stream_goes_on_telling_that_it_lives(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "_QUIET_S", 0.01)
+    work = action(name="work")(fail)
+    async with Runner(open_store(url), actions=[work]) as runner, serving(url, drives=False) as served:
+        await runner.start(trying("1h"), id=ID, drive=False)
+        async with following(served) as reader:
+            await reader.versions(1)
+            driven = asyncio.create_task(runner.resume(ID))
+            while (told := await reader.next()) and told.name == ":":
+                pass
+            assert told is not None
+            assert (told.name, told.id, told.data["attempt"]) == ("retry", None, 2)
+            assert told.data["error"] == {"type": "ConnectionError", "message": "attempt 1 failed", "place": ANY}
+            assert datetime.fromisoformat(told.data["at"]) > datetime.now(UTC)
+            assert [(await reader.next() or ServerEvent("", None)).name for _ in range(3)] == [":", ":", ":"]
+        driven.cancel()
+
+
+@on_loop
+async def test_each_attempt_is_told_once_while_it_is_made(url: str) -> None:
+    go_on = asyncio.Event()
+
+    @action(name="work")
+    async def work(ctx: Context) -> str:
+        if ctx.attempt > 1:
+            await go_on.wait()
+            go_on.clear()
+        return "ok" if ctx.attempt == 4 else await fail(ctx)
+
+    async with serving(url, [trying("1ms")], actions=[work]) as served, served.connect() as connection:
+        await connection.post("/v1/agents", {"workflow": "w", "id": ID})
+        async with following(served) as reader:
+            await reader.versions(1)
+            for attempt in (2, 3, 4):
+                told = await reader.next()
+                assert told is not None
+                assert (told.name, told.data["attempt"]) == ("retry", attempt)
+                await look_of(served.service.feed)  # the store knows another time of this attempt
+                go_on.set()
+            await reader.versions(1)
+            assert await reader.next() == ServerEvent("end", {"reason": "ended"})
 
 
 class Spoilt(MemoryStore):

@@ -32,6 +32,7 @@ from fsm_agent.testing.contract.fixtures import (
     PING,
     a_commit,
     a_creation,
+    an_effect,
     data_of,
     keep_definitions,
 )
@@ -41,6 +42,7 @@ from tests.support.runtime import on_loop
 from tests.support.thread_verbs import HELLO, ROOM
 
 OWN = own_thread(ID)
+ENDED = an_effect(ended_ms=5, result="done")
 
 
 class TestTieredStore(DurableStoreContract):
@@ -106,11 +108,17 @@ class Tiered:
         return await self.store._moves.archive(agent_id)
 
 
+async def a_settled_life(store: Store) -> None:
+    """A long life of which no effect is open, so that the agent may be archived."""
+    await a_long_life(store)
+    await store.end_effect(ID, ENDED)
+
+
 @asynccontextmanager
 async def a_tiered() -> AsyncIterator[Tiered]:
     tiered = Tiered()
     await keep_definitions(tiered.store)
-    await a_long_life(tiered.store)
+    await a_settled_life(tiered.store)
     said = (AppendedMessages(OWN, (HELLO, HELLO)), AppendedMessages(ROOM, (HELLO,)))
     head = {"status": Status.DONE, "talk": ThreadSpans(last=2)}
     await tiered.store.commit(a_commit(7, dequeue=1, head=head, said=said, user=UserRecord("ana", 1)))
@@ -286,6 +294,27 @@ async def test_nobody_is_archived_with_whom_somebody_has_work() -> None:
         await tiered.store.enqueue(ID, 7, PING._replace(key=None))
         assert not await tiered.archive(), "an event is to be decided"
         assert not await tiered.archive("unknown")
+
+
+@on_loop
+async def test_who_has_an_open_effect_stays_in_warm_where_its_result_may_still_be_recorded() -> None:
+    """The process that began the effect lost the agent, and tells the result while another process archives it."""
+    tiered = Tiered()
+    await keep_definitions(tiered.store)
+    await a_long_life(tiered.store)
+    await tiered.store.commit(a_commit(7, dequeue=1, head={"status": Status.DONE}))
+    copy = tiered.cold.adopt
+
+    async def overtaken(export: AgentExport, *, replaces: Head | None = None) -> None:
+        await copy(export, replaces=replaces)
+        assert await tiered.store.end_effect(ID, ENDED)
+
+    tiered.cold.adopt = overtaken  # type: ignore[method-assign]
+    assert not await tiered.archive(), "an effect is open"
+    tiered.cold.adopt = copy  # type: ignore[method-assign]
+    assert await tiered.store.end_effect(ID, ENDED)
+    assert await tiered.archive(), "nothing is open any more"
+    assert [each.result for each in await tiered.store.effects(ID)] == ["done", [1]]
 
 
 @on_loop
@@ -654,7 +683,7 @@ async def _live(moves: list[str]) -> None:
     stores: list[Any] = [tiered.store, plain]
     for store in stores:
         await keep_definitions(store)
-        await a_long_life(store)
+        await a_settled_life(store)
     for number, move in enumerate(moves):
         match move:
             case "archive":
@@ -695,7 +724,7 @@ async def test_agents_move_between_servers_as_in_one_process(redis_url: str, pos
     async with open_store(f"tiered:{redis_url},{postgres_url}", clock=FakeClock()) as store:
         assert isinstance(store, TieredStore)
         await keep_definitions(store)
-        await a_long_life(store)
+        await a_settled_life(store)
         await store.commit(a_commit(7, dequeue=1, head={"status": Status.DONE}))
         before, size = await everything(store), await store.size(ID)
         assert await store._moves.archive(ID)

@@ -2,6 +2,7 @@
 
 - ``step``: one step as ``/steps`` lists it; its id is its version, by which a client that comes again goes on.
 - ``forgotten``: steps that the history has forgotten before the client was told of them, ``from`` one ``to`` another.
+- ``retry``: an action has failed and is tried again; the data are the ``Retry`` of the agent, and there is no id.
 - ``end``: there will be no more, since the agent has ``ended`` or was ``deleted``.
 - ``failed``: the history cannot be read; the problem says why.
 
@@ -16,6 +17,8 @@ from typing import Final
 from starlette.responses import Response
 
 from fsm_agent.domain.agent import ENDED, Head
+from fsm_agent.domain.agent_view import trying
+from fsm_agent.domain.problem import Problem
 from fsm_agent.errors import AgentNotFound, FsmAgentError, StoreUnavailable
 from fsm_agent.server.api.call import Call, Reply
 from fsm_agent.server.event_stream import EventStream
@@ -54,6 +57,8 @@ class _Follower:
         self._head = head
         self._after = after
         self._limit = FIRST_PAGE
+        #: number of the attempt that was told last, and why the one before it failed
+        self._retry: tuple[int, Problem | None] | None = None
 
     async def events(self) -> AsyncIterator[bytes]:
         """What is to be sent, until the agent ends or the server stops."""
@@ -79,7 +84,8 @@ class _Follower:
                     yield _COMMENT
 
     async def _news(self, watch: Watch) -> Sequence[bytes]:
-        """The next steps that were not sent yet, if any are known. Raises ``AgentNotFound`` if the agent is gone."""
+        """The next steps that were not sent yet, or else the attempt that comes next, if any are known. Raises
+        ``AgentNotFound`` if the agent is gone."""
         head = watch.head
         if head is None:
             head = await self._service.runner.store.head(self._head.id)
@@ -88,10 +94,18 @@ class _Follower:
             raise AgentNotFound(head.id)  # another one has its id
         self._head = head
         if head.version <= self._after:
-            return ()
+            return self._next_attempt(head)
         page = await self._service.pages.after(head, self._after, self._limit)
         self._after, self._limit = page.last, page.limit
         return page.chunks
+
+    def _next_attempt(self, head: Head) -> Sequence[bytes]:
+        """The attempt that comes next, unless it was told."""
+        retry = trying(head)
+        told, self._retry = self._retry, retry and (retry.attempt, retry.problem)
+        if retry is None or self._retry == told:
+            return ()
+        return (event("retry", retry.to_json()),)
 
     @property
     def _has_ended(self) -> bool:

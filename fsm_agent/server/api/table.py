@@ -87,8 +87,9 @@ OPERATIONS: Final = (
         stream,
         "Server-sent events. Each `step` has a `Step` as its data and the version as its id, from which a client goes "
         "on by `Last-Event-ID`. `forgotten` tells which steps, `from` one `to` another, the history has forgotten. "
-        "The stream ends with `end` when the agent has ended or was deleted, and whoever asks again then gets status "
-        "204; or with `failed`, whose data are a `Problem`. A comment comes when nothing has happened for a while.",
+        "`retry` tells that an action has failed and is tried again; its data are a `Retry`. The stream ends with "
+        "`end` when the agent has ended or was deleted, and whoever asks again then gets status 204; or with `failed`, "
+        "whose data are a `Problem`. A comment comes when nothing has happened for a while.",
         gives=None,
         also=(204,),
         query={"after": after_number("version")},

@@ -130,7 +130,7 @@ class Moves:
         """Move an agent to cold. False, and it stays where it is, if somebody has work with it or moves it."""
         try:
             export = await self._warm.dump(agent_id)
-            if is_stub(export.head) or export.head.lease is not None or export.queue:
+            if is_stub(export.head) or _is_in_use(export):
                 return False
             await self._copy(export)
             await self._warm.adopt(stub_of(export), replaces=export.head)
@@ -259,6 +259,12 @@ class Moves:
         return StoreCorrupt(
             f"agent {agent_id!r} is archived, and {self._cold.url} does not keep it: restore that store from a backup"
         )
+
+
+def _is_in_use(export: AgentExport) -> bool:
+    """Whether somebody has work with an agent. The result of an open effect may be recorded at any time, which changes
+    nothing in the head: no compare-and-set would see that."""
+    return export.head.lease is not None or bool(export.queue) or any(entry.is_open for entry in export.effects)
 
 
 def _is_leftover(copy: Head, here: Head | None) -> bool:

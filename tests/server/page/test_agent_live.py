@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from fsm_agent import Context, action
 from tests.support.browser import quiet_page
 from tests.support.page_agents import COUNTER, PARCEL, count_up, send, send_parcel, start
-from tests.support.runtime import until
+from tests.support.runtime import flow, until
 from tests.support.servers.fsm_server import FsmServer, write_project
 from tests.support.servers.in_thread import Served, served
 
 pytestmark = pytest.mark.long
+
+TRIES: Final = flow("""
+    events: {ok: {}}
+    initial: working
+    states:
+      working: {do: work, retry: {attempts: 9, backoff: 1ms}, on: {ok: over}}
+      over: {final: true}
+""")
 
 
 @pytest.fixture
@@ -68,6 +79,27 @@ def test_a_step_of_another_process_appears_wherever_it_shows(server: Served, pag
         {"state-idle", "state-asking", "state-rejected"},
     )
     assert page.evaluate("window.same")
+
+
+def test_each_attempt_of_an_action_that_fails_shows_while_the_page_is_open(page: Page, tmp_path: Path) -> None:
+    go_on = asyncio.Semaphore(0)
+
+    @action(name="work")
+    async def work(ctx: Context) -> str:
+        if ctx.attempt > 1:
+            await go_on.acquire()
+        raise ConnectionError(f"line {ctx.attempt} is dead")
+
+    async def go() -> None:
+        go_on.release()
+
+    with served(tmp_path, workflows=(TRIES,), actions=[work]) as server:
+        server.run(server.services["default"].runner.start(TRIES, id="one", drive=False))
+        visit(page, server, "/agents/one")
+        for attempt in (1, 2, 3):
+            expect(page.locator("#now")).to_contain_text(f"line {attempt} is dead")
+            expect(page.locator("#now")).to_contain_text(f"attempt {attempt + 1} of 9")
+            server.run(go())
 
 
 @pytest.mark.parametrize("anchor", ["auto", "none"])

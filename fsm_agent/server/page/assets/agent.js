@@ -64,6 +64,7 @@ let isFetching = false, isStale = false, isOver = false;
 const stream = new LiveStream(address, {
   step: refresh,
   forgotten: refresh,
+  retry: refresh,
   end: () => { stream.close(); refresh(); },
   failed: () => { stream.close(); say("the history cannot be read any more"); },
 }, { tell: isThere => say(isThere ? "live" : AWAY), retry: async () => { await refresh(); return !isOver; } });
