@@ -129,8 +129,7 @@ MUTANTS = {
         "stores/tiered/transfer.py",
         " or any(entry.is_open for entry in export.effects)",
         "",
-        "tests/stores/test_tiered.py"
-        "::test_who_has_an_open_effect_stays_in_warm_where_its_result_may_still_be_recorded",
+        "tests/stores/test_tiered.py::test_who_has_an_open_effect_stays_in_warm_where_its_result_may_still_be_recorded",
     ),
     "a plain step in SQLite goes past the queue": Mutant(
         "stores/sqlite/commits.py",

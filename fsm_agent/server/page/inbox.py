@@ -12,14 +12,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.errors import AgentNotFound, FsmAgentError, QuestionClosed
 from fsm_agent.server.event_stream import EventStream
+from fsm_agent.server.inbox import Inbox, InboxPage, Whose
 from fsm_agent.server.page.answers import Outcome, is_number, send_answer, typed_again
 from fsm_agent.server.page.forms.fields import words
-from fsm_agent.server.page.inbox_questions import InboxPage, Whose, count_inbox, read_inbox
 from fsm_agent.server.page.question import Attempt, question_card
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.texts import one_line, visible
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link, damage_list, moment, workflow_link
+from fsm_agent.server.question_feed import QuestionFeed
 from fsm_agent.server.step_pages import event
 from fsm_agent.server.tokens import Scope
 
@@ -58,11 +59,9 @@ async def answer(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, *, outcome: Outcome | None = None, notice: h.Node = None, status: int = 200) -> Response:
-    whose = _whose(visit)
-    workflow = visit.query.get("workflow")
-    store, name = visit.service.runner.store, visit.caller.name
-    found = await read_inbox(store, whose, name, workflow=workflow, after=visit.query.get("after"))
-    count = await count_inbox(store, whose, name, workflow=workflow)
+    inbox, store = _inbox(visit), visit.service.runner.store
+    whose, workflow = inbox.whose, inbox.workflow
+    found, count = await inbox.read(store), await inbox.count(store)
     if whose is Whose.MAY_ANSWER and not workflow:
         visit = replace(visit, open_questions=count)
     first = outcome.agent_id if outcome and outcome.attempt else None
@@ -90,9 +89,11 @@ async def _page(visit: Visit, *, outcome: Outcome | None = None, notice: h.Node 
     )
 
 
-def _whose(visit: Visit) -> Whose:
+def _inbox(visit: Visit) -> Inbox:
+    """The page that the address names."""
     wanted = visit.query.get("for", "")
-    return Whose(wanted) if wanted in list(Whose) else Whose.MAY_ANSWER
+    whose = Whose(wanted) if wanted in list(Whose) else Whose.MAY_ANSWER
+    return Inbox(whose, visit.caller.name, visit.query.get("workflow"), visit.query.get("after"))
 
 
 def _kept(visit: Visit) -> dict[str, str]:
@@ -101,9 +102,10 @@ def _kept(visit: Visit) -> dict[str, str]:
 
 
 def _live(visit: Visit) -> dict[str, h.Attribute]:
+    shown = {**_kept(visit), "after": visit.query.get("after")}
     return {
-        "data-address": visit.link(**_kept(visit), after=visit.query.get("after")),
-        "data-live": visit.link("live", "inbox"),
+        "data-address": visit.link(**shown),
+        "data-live": visit.link("live", "inbox", **shown),
         "data-closed": visit.link("live", "closed"),
     }
 
@@ -200,13 +202,14 @@ def _next(visit: Visit, found: InboxPage) -> h.Node:
 
 
 async def live(visit: Visit) -> Response:
-    """``GET /live/inbox``: an event ``changed`` whenever the inbox is not what it was."""
-    return EventStream(_changes(visit))
+    """``GET /live/inbox``: an event ``changed`` whenever the page that the address names is not what it was."""
+    inbox = _inbox(visit)
+    _ = inbox.place  # what is none is refused before anything is sent
+    return EventStream(_changes(visit.service.questions, inbox))
 
 
-async def _changes(visit: Visit) -> AsyncIterator[bytes]:
-    questions = visit.service.questions
-    with questions.watch() as watch:
+async def _changes(questions: QuestionFeed, inbox: Inbox) -> AsyncIterator[bytes]:
+    with questions.watch(inbox) as watch:
         yield b"retry: 2000\n\n"
         while not questions.is_closed:
             if await watch.change(_QUIET_S):
