@@ -71,10 +71,11 @@ def start(
 
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
-    """The fingerprint of a start, which is stored with its key."""
+    """The fingerprint of a start, which is stored with its key. It has the name of the workflow and not its version: who
+    repeats a start while a new version is deployed is told of the agent that the first one made."""
     whom: list[Json] = [] if serves.user is None else [serves.user]
     whom += [dict(serves.labels)] if serves.labels else []
-    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
+    return fingerprint(program.workflow.name, event.name, dict(event.payload), dict(data), *whom)
 
 
 def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, Delivered | None]:
@@ -84,7 +85,7 @@ def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, 
         return None
     agent_id, used_for = found
     if used_for != what:
-        raise KeyReuse(key, "definition, event, payload, data, user or labels")
+        raise KeyReuse(key, "workflow, event, payload, data, user or labels")
     aggregate, _ = yield from open_agent(driver, agent_id)
     return Delivered(aggregate, "duplicate")
 

@@ -52,7 +52,7 @@ def test_an_agent_has_the_labels_that_it_was_given(office: Shop) -> None:
     again = order(office, "x", "--key", "k", "--label", "case=A-19")
     assert again.json["labels"] == {"case": "A-19"}
     reused = office("run", "workflows/order.yaml", "--payload", '{"item": "lamp"}', "--key", "k", "--label", "case=A")
-    assert (reused.code, "definition, event, payload, data, user or labels" in reused.err) == (1, True)
+    assert (reused.code, "workflow, event, payload, data, user or labels" in reused.err) == (1, True)
 
 
 @pytest.mark.parametrize(

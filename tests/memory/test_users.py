@@ -430,7 +430,7 @@ async def test_whom_an_agent_serves_is_part_of_what_its_key_was_used_for(opened:
         first = await runner.start(TASTES, id="a", key="k", user="ana")
         again = await runner.start(TASTES, id="b", key="k", user="ana")
         assert (first.user, again.id, again.delivery) == ("ana", "a", "duplicate")
-        with pytest.raises(Exception, match="key 'k' was used already for another definition, "):
+        with pytest.raises(Exception, match="key 'k' was used already for another workflow, "):
             await runner.start(TASTES, key="k", user="bob")
         with pytest.raises(ArgumentInvalid, match="user is no Unicode text"):
             await runner.start(TASTES, user="\ud800")

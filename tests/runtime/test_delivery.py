@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,17 @@ async def test_a_refused_beginning_leaves_no_agent_and_its_key_unused(
 
 
 @on_loop
+async def test_who_repeats_a_start_while_a_new_version_is_deployed_is_told_of_the_first_agent(opened: Opener) -> None:
+    newer, other = replace(ORDER, version=2), replace(ORDER, name="other")
+    async with Runner(opened()) as runner:
+        first = await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, key="k")
+        again = await runner.start(newer, "order", {"item": "tea"}, data=DATA, key="k")
+        assert (again.id, again.delivery, again.version) == (first.id, "duplicate", first.version)
+        with pytest.raises(KeyReuse):
+            await runner.start(other, "order", {"item": "tea"}, data=DATA, key="k")
+
+
+@on_loop
 async def test_a_repeated_key_returns_the_agent_that_the_first_call_made(opened: Opener) -> None:
     async with Runner(opened()) as runner:
         first = await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, id="a", key="k")
@@ -102,7 +114,7 @@ async def test_a_repeated_key_returns_the_agent_that_the_first_call_made(opened:
             again = await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, id=other_id, key="k")
             assert (again.id, again.state, again.delivery) == (first.id, "done", "duplicate")
         for changed in ({"payload": {"item": "milk"}}, {"data": {"must": "not"}}, {"event": None, "payload": None}):
-            with pytest.raises(KeyReuse, match="key 'k' was used already for another definition, "):
+            with pytest.raises(KeyReuse, match="key 'k' was used already for another workflow, "):
                 await runner.start(
                     ORDER, **{"event": "order", "payload": {"item": "tea"}, "data": DATA, **changed}, key="k"
                 )
