@@ -71,7 +71,7 @@ def start(
 
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
-    """The fingerprint of a start, which is stored with its key. It has the name of the workflow and not its version: who
+    """The fingerprint of a start, which is stored with its key. It has the workflow's name and not its version: whoever
     repeats a start while a new version is deployed is told of the agent that the first one made."""
     whom: list[Json] = [] if serves.user is None else [serves.user]
     whom += [dict(serves.labels)] if serves.labels else []

@@ -99,8 +99,13 @@ class HttpProblem(Exception):
             **{name: [*map(_cut, each)] if isinstance(each, list) else each for name, each in self.more.items()},
         }
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that belong to its status."""
+        return _HEADERS.get(self.status, {})
+
     def response(self, path: str) -> JSONResponse:
-        headers = {**_HEADERS.get(self.status, {}), "Cache-Control": "no-store"}
+        headers = {**self.headers, "Cache-Control": "no-store"}
         return JSONResponse(self.to_json(path), self.status, headers=headers, media_type=MEDIA_TYPE)
 
 

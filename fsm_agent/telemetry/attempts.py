@@ -130,10 +130,11 @@ class TracedExecutor:
 def _attributes(command: Act) -> dict[str, AttributeValue]:
     """What is known of an attempt before it begins. Names of the GenAI conventions are written as they are, since the
     package that has them changes with each release. Those conventions call a workflow an agent since their version 0.1;
-    both names are given. They have no provider for a workflow: the spans of requests to models have one."""
+    both names are given. The provider is this library; spans of requests to models name that of the model."""
     head = command.head
     return {
         "gen_ai.operation.name": "invoke_workflow",
+        "gen_ai.provider.name": "fsm_agent",
         "gen_ai.workflow.name": head.workflow,
         "gen_ai.agent.name": head.workflow,
         "gen_ai.conversation.id": head.id,

@@ -45,6 +45,22 @@ def test_a_host_that_no_request_can_name_is_not_allowed(shop: Shop, host: str) -
     )
 
 
+@pytest.mark.parametrize("words", [(), ("--allowed-host", "::1"), ("--allowed-host", "localhost")])
+def test_without_tokens_a_host_that_is_not_this_machine_is_refused_unless_a_proxy_says_who_asks(
+    shop: Shop, words: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        known = ("serve", "--port", str(taken.getsockname()[1]), *words)
+        told = shop("--json", *known, "--allowed-host", "agents.example.com").json["error"]["detail"]
+        assert told == (
+            "without tokens whoever reaches agents.example.com could do everything: make a token with `fsm-agent token "
+            "new`, or name the header in which a proxy says who asks, with --identity-header"
+        )
+        proxied = ("--allowed-host", "agents.example.com", "--identity-header", "X-Forwarded-User")
+        for harmless in ((), proxied):
+            assert "Address already in use" in shop("--json", *known, *harmless).json["error"]["detail"]
+
+
 def test_an_engine_that_there_is_not_is_told_before_anybody_is_to_be_woken(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,14 @@ async def test_several_namespaces_stop_together(tmp_path: Path, url: str) -> Non
         assert server.words.endswith("stopped")
 
 
+@on_loop
+async def test_a_namespace_that_is_named_twice_is_served_once(tmp_path: Path, url: str) -> None:
+    write_project(tmp_path)
+    with FsmServer(tmp_path, url, "--namespace", "shop", "--namespace", "shop") as server:
+        async with server.connect() as connection:
+            assert (await connection.post("/v1/agents", {"workflow": "work"})).status == 201
+
+
 @asynccontextmanager
 async def another(url: str) -> AsyncIterator[Runner]:
     """Another process, whose actions end at once."""

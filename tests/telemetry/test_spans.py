@@ -61,6 +61,7 @@ async def test_an_attempt_is_a_span() -> None:
     assert (span.name, span.kind, span.status.status_code) == ("w working", SpanKind.INTERNAL, StatusCode.UNSET)
     assert span.attributes == {
         "gen_ai.operation.name": "invoke_workflow",
+        "gen_ai.provider.name": "fsm_agent",
         "gen_ai.workflow.name": "w",
         "gen_ai.agent.name": "w",
         "gen_ai.conversation.id": "a",

@@ -41,6 +41,7 @@ _PORT: Final = 8000
 #: what a header may be called, and what the name of a host is made of
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST: Final = re.compile(r"[\w.-]+")
+_MAKE: Final = "make a token with `fsm-agent token new`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,11 @@ def serve(
     The workflows in PATH, by default in the folder `workflows`, can be started. If there is a file of tokens, everybody
     is asked for one; without, the server listens on this machine only.
     """
-    run(settings, paths, ServeArguments(namespaces or (settings.namespace,), drives=not no_drive, **more))
+    run(
+        settings,
+        paths,
+        ServeArguments(tuple(dict.fromkeys(namespaces)) or (settings.namespace,), drives=not no_drive, **more),
+    )
 
 
 def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArguments) -> None:
@@ -130,19 +135,16 @@ def _workflows(settings: CommandSettings, paths: tuple[str, ...]) -> dict[str, W
 
 
 def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
-    from fsm_agent.server.access import Access, is_loopback
+    from fsm_agent.server.access import Access
     from fsm_agent.server.token_file import TokenFile
 
     _check_names(arguments)
     tokens = TokenFile(token_path(settings, arguments.tokens_file))
     asks = arguments.tokens_file is not None or tokens.path.exists()
     if asks and not tokens.all():
-        raise SettingsInvalid(f"there is no token in {tokens.path}: make one with `fsm-agent token new`")
-    if not asks and not is_loopback(arguments.host):
-        raise SettingsInvalid(
-            f"without tokens the server listens on this machine only, and {arguments.host} is more than that: "
-            "make a token with `fsm-agent token new`"
-        )
+        raise SettingsInvalid(f"there is no token in {tokens.path}: {_MAKE}")
+    if not asks:
+        _check_privacy(arguments)
     return Access(
         tokens=tokens if asks else None,
         operator=settings.by,
@@ -150,6 +152,23 @@ def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
         identity_header=arguments.identity_header,
         hosts=(arguments.host, *arguments.allowed_hosts),
     )
+
+
+def _check_privacy(arguments: ServeArguments) -> None:
+    """Raises ``SettingsInvalid`` if others than this machine could do everything, since nobody is asked for a token. A
+    host that is not this machine is that of a proxy, which lets everybody through unless it says who asks."""
+    from fsm_agent.server.access import is_loopback
+
+    if not is_loopback(arguments.host):
+        raise SettingsInvalid(
+            f"without tokens the server listens on this machine only, and {arguments.host} is more than that: {_MAKE}"
+        )
+    others = [host for host in arguments.allowed_hosts if not is_loopback(host)]
+    if others and arguments.identity_header is None:
+        raise SettingsInvalid(
+            f"without tokens whoever reaches {others[0]} could do everything: {_MAKE}, or name the header in which a "
+            "proxy says who asks, with --identity-header"
+        )
 
 
 def _check_names(arguments: ServeArguments) -> None:

@@ -66,6 +66,8 @@ def routes(gate: Gate) -> list[BaseRoute]:
         caller = gate.access.of_secret(secret)
         if caller is None:
             return _form(back, "This token is not known here, or has expired.", kept=kept, status=401)
+        if not caller.namespaces:
+            return _form(back, "None of the namespaces of this token is served here.", kept=kept, status=403)
         response = _send_again(caller.name, back, kept) if kept else RedirectResponse(back, 303)
         response.set_cookie(
             COOKIE, secret, max_age=_LASTS, httponly=True, samesite="strict", secure=is_encrypted(request)

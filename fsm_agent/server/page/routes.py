@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from fsm_agent.errors import FsmAgentError, StoreError
-from fsm_agent.server.access import Caller
+from fsm_agent.server.access import COOKIE, Caller
 from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.page import (
     actions_rewind,
@@ -93,6 +93,7 @@ def page_routes(gate: Gate) -> list[BaseRoute]:
 def _entered(gate: Gate, each: Page) -> Callable[[Request], Awaitable[Response]]:
     async def enter(request: Request) -> Response:
         visit: Visit | None = None
+        is_signed_in = COOKIE in request.cookies
         try:
             visit = await _visit(gate, each, request)
             return await each.view(visit)
@@ -101,7 +102,7 @@ def _entered(gate: Gate, each: Page) -> Callable[[Request], Awaitable[Response]]
                 return Response(status_code=204)  # a browser then asks no more; its next page leads to the login
             if problem.status == 401 and gate.access.asks_for_tokens:
                 return await login.ask(request)
-            return problem_page(visit, problem)
+            return problem_page(visit, problem, is_signed_in=is_signed_in)
         except FsmAgentError as error:
             return problem_page(visit, problem_of(error, is_conditional=True))
         except Exception:

@@ -96,4 +96,9 @@ def _person(visit: Visit) -> h.Node:
     ]
     if visit.tokens is None:
         return name
-    return [name, h.form(method="post", action="/logout")[h.button(".quiet")["Sign out"]]]
+    return [name, sign_out()]
+
+
+def sign_out() -> h.Node:
+    """The button that ends it."""
+    return h.form(method="post", action="/logout")[h.button(".quiet")["Sign out"]]

@@ -53,6 +53,9 @@ async def start(visit: Visit) -> Response:
         return _page(visit, workflow, event, reading, key)
     given: dict[str, Any] = reading.payload
     about = given.get("about") or {}
+    labels = about.get("labels") or ()
+    if twice := _labels_given_twice(labels):
+        return _page(visit, workflow, event, reading._replace(problems=twice), key)
     try:
         agent = await visit.service.runner.start(
             workflow,
@@ -61,7 +64,7 @@ async def start(visit: Visit) -> Response:
             data=given.get("data"),
             id=about.get("id"),
             user=about.get("user"),
-            labels=_labels(about.get("labels") or ()),
+            labels=dict(map(_label, labels)),
             key=key,
             by=visit.caller.name,
             drive=False,
@@ -143,9 +146,20 @@ def _asked_data(workflow: Workflow, *, is_all: bool) -> Mapping[str, Schema]:
     return {name: schema for name, schema in workflow.data.items() if is_all or is_required(schema)}
 
 
-def _labels(texts: Sequence[str]) -> dict[str, str]:
-    """Each text as a name and what stands behind the first ``=``."""
-    return {name: text for name, _, text in (each.partition("=") for each in texts)}
+def _label(typed: str) -> tuple[str, str]:
+    """A name, and what stands behind the first ``=``."""
+    name, _, text = typed.partition("=")
+    return name, text
+
+
+def _labels_given_twice(labels: Sequence[str]) -> tuple[Problem, ...]:
+    """A problem for each name that several labels have."""
+    names = [_label(each)[0] for each in labels]
+    return tuple(
+        Problem("/about/labels", f"A label has one text, and {name!r} stands there twice")
+        for number, name in enumerate(names)
+        if names[:number].count(name) == 1
+    )
 
 
 def _words(event: str) -> str:

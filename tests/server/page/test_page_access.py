@@ -16,13 +16,20 @@ from tests.server.test_access import CASES, LONG_AGO, Case, cookie
 from tests.support.servers.in_thread import Served, served
 
 BY_NAME: Final = {f"{page.method} {page.path}": page for page in PAGES}
-#: what forms send
+#: page -> what its form sends for an agent that asks, at version 2
 BODIES: Final = {
     "/answer/{id}": {"question": "2", "event": "reject", "/reason": "too dear", "key": "k"},
     "/agents/{id}/answer": {"question": "2", "event": "reject", "/reason": "too dear", "key": "k"},
+    "/agents/{id}/send": {"version": "2", "key": "k", "/text": "too late"},
+    "/agents/{id}/cancel": {"version": "2"},
+    "/agents/{id}/unpark": {"version": "2"},
+    "/agents/{id}/rewind": {"version": "2"},
+    "/agents/{id}/fork": {"version": "2", "key": "f"},
     "/unpark": {"id": "2.nobody"},
     "/workflows/{name}/start": {"event": "wanted", "key": "k", "/payload/item": "book"},
 }
+#: page -> what its address says besides
+QUERIES: Final = {"/agents/{id}/send": "event=noted", "/agents/{id}/rewind": "to=1"}
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +55,21 @@ def agent(door: Served) -> str:
     return "one"
 
 
-def address(page: Page, agent: str) -> str:
+def address(page: Page, agent: str, query: str = "") -> str:
     known = {"{id}": agent, "{name}": "errand", "{version}": "1", "{question:int}": "2"}
     path = page.path
     for name, value in known.items():
         path = path.replace(name, value)
-    return path
+    said = [each for each in (query.removeprefix("?"), QUERIES.get(page.path)) if each]
+    return f"{path}?{'&'.join(said)}" if said else path
 
 
 def send(client: httpx2.Client, page: Page, agent: str, query: str = "") -> httpx2.Response:
     if page.method == "POST":
-        return client.post(address(page, agent) + query, data=BODIES.get(page.path, {}))
+        return client.post(address(page, agent, query), data=BODIES[page.path])
     # a stream is only begun
     method = "HEAD" if page.path.startswith("/live/inbox") else "GET"
-    return client.request(method, address(page, agent) + query)
+    return client.request(method, address(page, agent, query))
 
 
 def is_admitted(response: httpx2.Response) -> bool:
@@ -92,7 +100,7 @@ def test_who_asks_gets_what_the_table_says(door: Served, agent: str, name: str, 
         assert leads_to_login(response)
         if page.method == "GET":
             wanted = parse_qs(urlsplit(response.headers["location"]).query).get("next")
-            assert wanted in (None, [address(page, agent) + case.query])
+            assert wanted in (None, [address(page, agent, case.query)])
     else:
         assert response.status_code == expected, response.text
         assert response.headers["content-type"].startswith("text/html")
@@ -112,20 +120,19 @@ def test_a_page_needs_its_scope_and_no_other(door: Served, agent: str, name: str
             assert is_admitted(send(client, page, agent)) == (page.scope is scope)
 
 
-@pytest.mark.parametrize("name", [name for name, page in BY_NAME.items() if page.path in BODIES])
+@pytest.mark.parametrize("name", [name for name, page in BY_NAME.items() if page.method == "POST"])
 def test_what_our_own_page_sends_is_done(door: Served, name: str) -> None:
     """Otherwise, that nothing happened would say nothing."""
     page = BY_NAME[name]
-    if page.method != "POST":
-        return
     with door.client(door.secrets["root"]) as client:
         body = {"workflow": "errand", "event": "wanted", "payload": {"item": "book"}}
         mine = client.post("/v1/agents", json=body).json()["id"]
     before = door.writes
     with door.client(**cookie(door.secrets["root"]), **{"Sec-Fetch-Site": "same-origin"}) as client:
         response = send(client, page, mine)
-    assert response.status_code == (409 if page.path == "/unpark" else 303), response.text
-    assert (door.writes != before) == (page.path != "/unpark")
+    is_refused = page.path in {"/unpark", "/agents/{id}/unpark"}  # nobody is parked
+    assert response.status_code == (409 if is_refused else 303), response.text
+    assert (door.writes != before) == (not is_refused)
 
 
 # --- the first page, and ways that are offered
@@ -202,6 +209,23 @@ def test_a_wrong_token_is_told_and_not_repeated(door: Served, secret: str) -> No
         assert "set-cookie" not in refused.headers
         assert 'value="/agents"' in refused.text
         assert len(secret) < 2 or secret not in refused.text
+
+
+def test_a_token_of_no_namespace_that_is_served_does_not_sign_in_and_can_sign_out(door: Served) -> None:
+    with door.client() as client:
+        refused = sign_in(client, door.secrets["gus"], next="/agents")
+        assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
+        assert "None of the namespaces of this token is served here." in refused.text
+    with door.client(**cookie(door.secrets["gus"])) as client:  # it was served when they signed in
+        told = client.get("/")
+        assert (told.status_code, 'action="/logout"' in told.text) == (403, True)
+
+
+def test_who_asks_too_often_is_told_when_to_ask_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with served(tmp_path_factory.mktemp("rate"), rate=1, drives=False) as door, door.client() as client:
+        answers = [client.get("/workflows") for _ in range(4)]
+        refused = next(each for each in answers if each.status_code != 200)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
 
 
 def test_an_expired_token_does_not_sign_in(door: Served) -> None:

@@ -220,6 +220,18 @@ def test_wrong_input_of_a_start_is_kept(client: httpx2.Client) -> None:
     assert dict(kept)["key"] == dict(pairs)["key"]
 
 
+def test_a_label_that_is_given_twice_starts_no_agent_and_both_texts_are_kept(
+    door: Served, client: httpx2.Client
+) -> None:
+    action, pairs = start_form(client.get("/workflows/expense_approval/start").text)
+    typed = {**TYPED["expense_approval"], "__about__id": "twice", "__about__labels": "team=a\nurgent\nteam=b"}
+    refused = send(client, action, pairs, **typed)
+    assert (refused.status_code, "'team' stands there twice" in text_of(refused.text)) == (422, True)
+    _, kept = start_form(refused.text)
+    assert ("/about/labels", "team=a\r\nurgent\r\nteam=b") in kept
+    assert client.get("/agents/twice").status_code == 404
+
+
 def test_an_id_that_is_taken_is_told_and_all_is_kept(client: httpx2.Client) -> None:
     action, pairs = start_form(client.get("/workflows/support_triage/start").text)
     typed = {**TYPED["support_triage"], "__about__id": "taken"}
