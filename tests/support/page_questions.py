@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -68,6 +69,18 @@ def ask_many(served: Served, ids: Sequence[str]) -> None:
     async def start() -> None:
         for agent_id in ids:
             await service.runner.start(workflow, id=agent_id, data={"text": f"What of {agent_id}?"})
+
+    served.run(start())
+
+
+def ask_at_once(served: Served, ids: Sequence[str]) -> None:
+    """Have many agents ask, in any order."""
+    service = served.services["default"]
+    workflow = service.startable("request")
+
+    async def start() -> None:
+        starts = [service.runner.start(workflow, id=each, data={"text": f"What of {each}?"}) for each in ids]
+        await asyncio.gather(*starts)
 
     served.run(start())
 

@@ -101,6 +101,31 @@ def test_an_answer_with_fields_is_sent_and_wrong_input_is_told_beside_its_field(
     assert agent.data["said"] == {"reason": "too dear", "weight": 2}
 
 
+def test_without_script_the_inbox_is_answered_and_wrong_input_is_told_beside_its_field(
+    browser: Browser, server: Served
+) -> None:
+    ask(server, "one")
+    ask(server, "two")
+    with quiet_page(browser, allowed=[REFUSED], java_script_enabled=False) as page:
+        page.goto(server.url)
+        button(page, "one", "Approve").click()
+        expect(page.locator(".notice")).to_contain_text("You have answered: Approve.")
+        expect(card(page, "one")).to_have_count(0)
+        page.evaluate("document.querySelectorAll('form').forEach(form => form.noValidate = true)")
+        card(page, "two").get_by_label("Reason").fill("no")
+        card(page, "two").get_by_label("Weight").fill("7")
+        button(page, "two", "Reject").click()
+        field = card(page, "two").get_by_label("Reason")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_value("no")
+        field.fill("too dear")
+        button(page, "two", "Reject").click()
+        expect(page.locator(".notice")).to_contain_text("You have answered: Reject.")
+    assert (state_of(server, "one"), state_of(server, "two")) == ("approved", "rejected")
+    agent = server.run(server.services["default"].runner.get("two"))
+    assert agent.data["said"] == {"reason": "too dear", "weight": 7}
+
+
 def test_a_row_is_added_in_its_place_and_has_the_focus(page: Page, server: Served) -> None:
     ask_many(server, ["first", "second"])
     visit(page, server)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from fsm_agent import action
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
 from tests.support.browser import inaccessible, quiet_page
-from tests.support.page_questions import REQUEST, ask, ask_many, sign_in
+from tests.support.page_questions import REQUEST, ask, ask_at_once, sign_in
 from tests.support.servers.in_thread import Served, served
 
 pytestmark = pytest.mark.long
@@ -57,7 +58,11 @@ states:
 
 
 @action
-def blow(ctx: Any) -> str:
+async def blow(ctx: Any) -> str:
+    async def note(text: str, *, idempotency_key: str) -> str:
+        return text
+
+    await ctx.effect("note", note, LONG.replace("\x00", ""))
     raise ValueError(LONG)
 
 
@@ -90,6 +95,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield one
 
 
+#: one that asks, and one that is parked
+ASKS, PARKED = (f"/agents/wild-{number}" + "i" * 100 for number in (0, 2))
 PAGES: Final = {
     "inbox": "/",
     "inbox of a workflow": f"/?for=all&workflow={quote(HOSTILE)}",
@@ -99,6 +106,18 @@ PAGES: Final = {
     "workflow": "/workflows/wild",
     "start": "/workflows/wild/start?all=1",
     "unpark": "/unpark?id=wild-2" + "i" * 100,
+    "agent that asks": ASKS,
+    "agent that is parked": PARKED,
+    "agent as it was": f"{PARKED}?at=1",
+    "effects": f"{PARKED}?tab=effects",
+    "step": f"{PARKED}/steps/2",
+    "value": f"{PARKED}/value?of=agent&pointer=/data/text",
+    "events to send": f"{ASKS}/send",
+    "send": f"{ASKS}/send?event=told",
+    "cancel": f"{ASKS}/cancel",
+    "unpark one": f"{PARKED}/unpark",
+    "rewind": f"{PARKED}/rewind?to=1",
+    "fork": f"{PARKED}/fork",
     "tokens": "/tokens",
     "login": f"/login?next={quote(HOSTILE)}",
 }
@@ -107,6 +126,11 @@ MISTAKES: Final = {
     "unknown agent": f"/agents/{quote(HOSTILE.replace('/', ''), safe='')}",
     "wrong place": f"/agents?after={quote(HOSTILE)}",
     "wrong namespace": f"/?namespace={quote(HOSTILE)}",
+    "long id": "/agents/" + "i" * 128,
+    "long name": "/workflows/" + "n" * 200,
+    "unknown version": f"{PARKED}?at=99999",
+    "unknown step": f"{PARKED}/steps/99999",
+    "event that it does not take": f"{ASKS}/send?event=" + "e" * 100,
 }
 
 
@@ -127,14 +151,19 @@ def test_a_page_is_sound_whatever_its_texts_say(
 ) -> None:
     with quiet_page(browser, width=width, dark=dark) as page:
         sign_in(page.context, door, door.secrets["me"])
-        page.goto(door.url + PAGES[name])
+        reply = page.goto(door.url + PAGES[name])
+        assert reply is not None
+        assert reply.ok, reply.status
         expect(page.locator("main")).to_be_visible()
         is_sound(page)
 
 
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 @pytest.mark.parametrize("name", MISTAKES)
-def test_so_is_a_page_that_tells_of_a_mistake(browser: Browser, door: Served, name: str) -> None:
-    with quiet_page(browser, width=390, allowed=["status of 4"]) as page:
+def test_so_is_a_page_that_tells_of_a_mistake(
+    browser: Browser, door: Served, name: str, width: int, dark: bool
+) -> None:
+    with quiet_page(browser, width=width, dark=dark, allowed=["status of 4"]) as page:
         sign_in(page.context, door, door.secrets["me"])
         page.goto(door.url + MISTAKES[name])
         expect(page.locator("h1")).to_be_visible()
@@ -157,17 +186,32 @@ def test_so_is_an_answer_that_is_refused_and_one_that_is_late(browser: Browser, 
         is_sound(page)
 
 
-@pytest.mark.parametrize("count", [0, 1, 60])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("count", [0, 1, 60, 10_000])
 def test_the_inbox_and_the_lists_are_sound_with_any_number_of_agents(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory, count: int, width: int
+    browser: Browser, tmp_path: Path, count: int
 ) -> None:
-    with served(tmp_path_factory.mktemp("count"), workflows=(REQUEST,)) as door:
-        ask_many(door, [f"agent-{number}" for number in range(count)])
-        with quiet_page(browser, width=width) as page:
-            for path in ("/", "/agents", "/workflows", "/workflows/request", "/workflows/request/start"):
-                page.goto(door.url + path)
-                is_sound(page)
+    with served(tmp_path, workflows=(REQUEST,)) as door:
+        ids = [f"agent-{number}" for number in range(count)]
+        for start in range(0, count, 500):
+            ask_at_once(door, ids[start : start + 500])
+        for width in (1280, 390):
+            with quiet_page(browser, width=width) as page:
+                for path in ("/", "/agents", "/workflows", "/workflows/request", "/workflows/request/start"):
+                    page.goto(door.url + path)
+                    is_sound(page)
+                page.goto(door.url + "/")
+                assert page.title().startswith(f"Inbox ({count})" if count else "Inbox ·")
+
+
+def test_so_is_the_page_that_says_who_was_not_unparked(browser: Browser, door: Served) -> None:
+    """Somebody else was faster with one of them."""
+    with quiet_page(browser, width=390, allowed=["status of 409"]) as page:
+        sign_in(page.context, door, door.secrets["me"])
+        page.goto(door.url + PAGES["unpark"])
+        page.locator("input[name=id]").evaluate("each => each.value = each.value.replace(/^[0-9]+/, 1)")
+        page.get_by_role("button", name="Unpark").click()
+        expect(page.locator("h1")).to_have_text("Not all were unparked")
+        is_sound(page)
 
 
 def test_a_page_does_not_jump_when_its_script_has_run(browser: Browser, door: Served) -> None:
