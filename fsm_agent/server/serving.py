@@ -91,6 +91,8 @@ class _Server(uvicorn.Server):
         self._services = services
         self._when_ready = when_ready
         self._say = say
+        #: ends the process, whatever the main thread does then
+        self._end: threading.Timer | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -108,9 +110,8 @@ class _Server(uvicorn.Server):
             if self.should_exit:
                 _end_by(number)
             self.should_exit = True
-            within_s = max([_GRACE_S, *(service.drain_s for service in self._services if service.at_work)])
-            _end_later(within_s + _LONGER_S)
-            loop.call_soon_threadsafe(self._stop, signal.Signals(number).name, within_s)
+            self._end_within(self._patience_s())
+            loop.call_soon_threadsafe(self._stop, signal.Signals(number).name)
 
         before = {number: signal.signal(number, told) for number in _SIGNALS}
         try:
@@ -119,9 +120,23 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _stop(self, name: str, within_s: float) -> None:
+    def _patience_s(self) -> float:
+        """Seconds that requests and the actions at work have to end."""
+        return max([_GRACE_S, *(service.drain_s for service in self._services if service.at_work)])
+
+    def _end_within(self, patience_s: float) -> None:
+        """End a little later than that in any case."""
+        if self._end is not None:
+            self._end.cancel()
+        self._end = threading.Timer(patience_s + _LONGER_S, _give_up)
+        self._end.daemon = True
+        self._end.start()
+
+    def _stop(self, name: str) -> None:
         for service in self._services:
             service.stop()
+        within_s = self._patience_s()  # an action may have begun since the signal came
+        self._end_within(within_s)
         requests, agents = len(self.server_state.tasks), sum(service.at_work for service in self._services)
         self._say(f"{name}: stopping within {within_s:g} s; open requests: {requests:,}, agents at work: {agents:,}")
 
@@ -131,13 +146,6 @@ def _end_by(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     os._exit(128 + number)  # the first process of a container is not ended by its own signals
-
-
-def _end_later(seconds: float) -> None:
-    """End after a while, whatever the main thread does then."""
-    timer = threading.Timer(seconds, _give_up)
-    timer.daemon = True
-    timer.start()
 
 
 def _give_up() -> None:

@@ -156,9 +156,9 @@ class FsmServer:
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def ended(self) -> int:
-        """The exit code, once it has ended."""
-        return self.process.wait(_PATIENCE_S)
+    def ended(self, within_s: float = _PATIENCE_S) -> int:
+        """The exit code, once it has ended; raises ``TimeoutExpired`` if it does not."""
+        return self.process.wait(within_s)
 
     def connect(self, **headers: str) -> HttpConnection:
         return HttpConnection(self.port, **headers)
