@@ -1,7 +1,5 @@
 """Blocks: what a command shows to a person, as text with tones. They know nothing of terminals."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum

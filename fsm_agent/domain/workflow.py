@@ -95,7 +95,7 @@ class Limits(NamedTuple):
 NO_LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Workflow:
     """States, events, transitions and data schema under a name and a version; equal by content."""
 
@@ -131,6 +131,10 @@ class Workflow:
     model_class: ClassVar[type[Any] | None] = None
     #: ``upcast`` -> the function itself, where Python code has handed it over
     upcasters: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+
+    def __repr__(self) -> str:
+        """Its name and version: all of it would be pages."""
+        return f"Workflow({self.name!r}, version={self.version})"
 
     @property
     def knows_data(self) -> bool:

@@ -1,7 +1,5 @@
 """Lists of agents with their questions; also the inbox: the agents that ask a question, in the order of urgency."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple

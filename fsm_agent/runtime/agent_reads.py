@@ -1,7 +1,5 @@
 """Reads of agents that run nothing: they load no table, no expressions and no actions."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple

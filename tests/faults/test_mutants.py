@@ -282,7 +282,7 @@ MUTANTS = {
         "stores/memory/store.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
     ),
     "an effect begins under a stale epoch in SQLite": Mutant(
-        "stores/sqlite/transfer.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
+        "stores/sqlite/effects.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
     ),
     "what is recorded is done again": Mutant(
         "engine/effects.py",

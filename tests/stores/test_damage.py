@@ -360,6 +360,9 @@ def test_a_tiered_store_archives_others_past_one_that_is_damaged(
         assert {each.agent for each in await defects_of(store)} == {BAD}
 
     async def spoil(store: TieredStore) -> None:
+        for agent_id in (GOOD, BAD):
+            [effect] = await store.effects(agent_id)
+            assert await store.end_effect(agent_id, effect._replace(ended_ms=5)), "what is open is not archived"
         await sqlite("DELETE FROM queue WHERE agent = BAD")(store._warm)
         await sqlite("UPDATE heads SET queued = 0, due_since_ms = NULL WHERE id = 'bad'")(store._warm)
         await PARTS["sqlite: a kind that is none"][1](store._warm)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import place_in_list
 from fsm_agent.cli.input.parameters import ADDRESSEE, AGENT_ID, LABEL, STATE, USER, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.settings import CommandSettings
@@ -73,7 +72,7 @@ def list_command(settings: CommandSettings, /, *, limit: int, after: str | None,
     blocks = inbox_blocks if query.waiting else agents_blocks
     labels = _shown_labels(settings, query.selection.label)
     output.show(settings, page.to_json(), lambda: blocks(page.agents, labels=labels))
-    say_left_out(settings, page.damaged)
+    output.say_left_out(settings, page.damaged)
     if page.next and not settings.json:
         output.say(f"there are more: `{settings.command('list', *_words(wanted), '--after', page.next)}`")
 

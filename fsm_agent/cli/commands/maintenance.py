@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber, read_by
 from fsm_agent.cli.logs import in_sentences
@@ -52,7 +51,7 @@ def size(settings: CommandSettings, *, agent_ids: tuple[str, ...], workflow: str
 
     weighed = _with_sentences(settings, work)
     output.show(settings, weighed.to_json(), lambda: maintenance.weights(weighed))
-    say_left_out(settings, weighed.damaged)
+    output.say_left_out(settings, weighed.damaged)
 
 
 @click.command()

@@ -15,7 +15,6 @@ import click
 
 from fsm_agent.cli.blocks import Ink, Table, Tone, visible
 from fsm_agent.cli.commands.run import load_workflow
-from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE, WholeNumber
 from fsm_agent.cli.settings import CommandSettings
@@ -104,7 +103,7 @@ def _migrate(settings: CommandSettings, arguments: MigrateArguments) -> int:
         except KeyboardInterrupt:
             raise _Stopped from None
         report.end(counts, damaged)
-    say_left_out(settings, damaged)
+    output.say_left_out(settings, damaged)
     return 1 if damaged or any(counts[verdict] for verdict in _left(arguments)) else 0
 
 

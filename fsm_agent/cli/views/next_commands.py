@@ -1,7 +1,5 @@
 """The exact command lines that may come next for an agent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple

@@ -7,13 +7,17 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from typing import Final, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import click
 
 from fsm_agent.cli.blocks import Block, Table, harmless, visible
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import some
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.record import Damage
 
 _LINES: Final = "\n"
 #: controls beyond ASCII, and characters that change the direction of text; JSON itself escapes the rest
@@ -45,6 +49,18 @@ def _escaped(found: re.Match[str]) -> str:
 def left_in_full(settings: CommandSettings, left: dict[str, str]) -> None:
     """Why agents are left as they are; commands in the reasons get the options of this command line."""
     left.update({name: settings.in_full(why) for name, why in left.items()})
+
+
+def say_left_out(settings: CommandSettings, damaged: Sequence[Damage]) -> None:
+    """Name the agents that a list has left out, grouped by the reason."""
+    if damaged and not settings.json:
+        by_reason: dict[tuple[str, str], list[str]] = {}
+        for each in damaged:
+            by_reason.setdefault((each.place, each.what), []).append(each.agent_id)
+        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in by_reason.items())
+        are = "is" if len(damaged) == 1 else "are"
+        count, command = counted(len(damaged), "agent"), settings.command("doctor")
+        say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")
 
 
 def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:

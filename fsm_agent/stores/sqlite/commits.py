@@ -6,8 +6,6 @@ the epoch, a queued event, a lease, the question) matches no row, and ``_whole``
 it takes any commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import WAITING, Head

@@ -7,7 +7,10 @@ from typing import Final
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import reading
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.writes import standing
 
 KEEP: Final = "INSERT OR REPLACE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _END: Final = """
@@ -19,21 +22,33 @@ _ONE: Final = f"{_SELECT} WHERE agent = ? AND key = ?"
 _SINCE: Final = f"{_SELECT} WHERE agent = ? AND activation >= ? ORDER BY activation, name, use"
 
 
-def begin(db: Connection, agent_id: str, agent: int, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
-    """See ``Store.begin_effect``; the caller has compared the epoch."""
-    with reading(agent_id, "effects"):
-        row = one(db, _ONE, agent, entry.key)
-        kept = codec.effect_of(row) if row else None
-    if kept is None or (again and kept.is_open):
-        db.execute(KEEP, (agent, *codec.effect_row(entry)))
-    return kept
+def beginning(namespace: str, agent_id: str, entry: EffectEntry, *, again: bool) -> Unit[EffectEntry | None]:
+    """See ``Store.begin_effect``."""
+
+    def begin_effect(db: Connection) -> EffectEntry | None:
+        now = standing(db, namespace, agent_id)
+        if now.epoch != entry.epoch:
+            raise moved_on(agent_id, now.version, now.version)
+        with reading(agent_id, "effects"):
+            row = one(db, _ONE, now.agent, entry.key)
+            kept = codec.effect_of(row) if row else None
+        if kept is None or (again and kept.is_open):
+            db.execute(KEEP, (now.agent, *codec.effect_row(entry)))
+        return kept
+
+    return begin_effect
 
 
-def end(db: Connection, agent: int, entry: EffectEntry) -> bool:
+def ending(namespace: str, agent_id: str, entry: EffectEntry) -> Unit[bool]:
     """See ``Store.end_effect``."""
     ended = codec.effect_row(entry)
-    db.execute(_END, (ended.ended_ms, ended.result, agent, entry.key, entry.epoch))
-    return db.changes() == 1
+
+    def end_effect(db: Connection) -> bool:
+        agent = standing(db, namespace, agent_id).agent
+        db.execute(_END, (ended.ended_ms, ended.result, agent, entry.key, entry.epoch))
+        return db.changes() == 1
+
+    return end_effect
 
 
 def is_open(db: Connection, agent: int, key: str) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import AgentExport, Record, Snapshot
+from fsm_agent.domain.record import Origin, Record, Snapshot
 from fsm_agent.domain.step import KeyOutcome, Queued, Step
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE, check_record, check_steps, checked, damaged, reading
-from fsm_agent.stores.sqlite import effects as sqlite_effects
-from fsm_agent.stores.sqlite import steps, thread_statements, transfer, writes
+from fsm_agent.stores.sqlite import steps, writes
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.writes import Kept
 
@@ -22,8 +19,8 @@ def history(db: Connection, known: Kept, *, after: int = 0, limit: int | None = 
     agent, head = known.agent, known.head
     with reading(head.id, "origin"):
         # Versions follow one another from the origin on, where the history was shortened, else from 1 on.
-        origin = one(db, "SELECT version FROM origin WHERE agent = ?", agent)
-        before = max(after, checked(int, origin[0]) if origin else 0)
+        begin = one(db, "SELECT version FROM origin WHERE agent = ?", agent)
+        before = max(after, checked(int, begin[0]) if begin else 0)
     last = max(head.version if limit is None else min(head.version, before + limit), before)
     try:
         found = steps.page(db, agent, known.last_step, head.created_ms, after=before, upto=last)
@@ -35,6 +32,11 @@ def history(db: Connection, known: Kept, *, after: int = 0, limit: int | None = 
 def snapshot(db: Connection, agent: int) -> Snapshot | None:
     row = one(db, "SELECT version, appended_since, data FROM snapshot WHERE agent = ?", agent)
     return codec.snapshot_of(row) if row else None
+
+
+def origin(db: Connection, agent: int) -> Origin | None:
+    row = one(db, "SELECT version, head, data FROM origin WHERE agent = ?", agent)
+    return codec.origin_of(row) if row else None
 
 
 def record(db: Connection, namespace: str, agent_id: str, key: str | None) -> Record:
@@ -70,25 +72,3 @@ def queue(db: Connection, agent: int) -> tuple[Queued, ...]:
 def outcome(db: Connection, agent: int, key: str) -> KeyOutcome | None:
     row = one(db, "SELECT version, fingerprint FROM keys WHERE agent = ? AND key = ?", agent, key)
     return KeyOutcome(row[0], checked(str, row[1])) if row else None
-
-
-def export(db: Connection, namespace: str, known: Kept) -> AgentExport:
-    """All that is kept; raises ``AgentDamaged`` for the first part that cannot be read."""
-    agent, head = known.agent, known.head
-    read: dict[str, Callable[[], Any]] = {
-        "heads": lambda: one(db, "SELECT numbered FROM heads WHERE namespace = ? AND id = ?", namespace, head.id),
-        "steps": lambda: tuple(history(db, known)),
-        "snapshot": lambda: snapshot(db, agent),
-        "origin": lambda: transfer.origin_of(db, agent),
-        "queue": lambda: queue(db, agent),
-        "keys": lambda: transfer.keys_of(db, agent),
-        "starts": lambda: transfer.start_of(db, namespace, head.id),
-        "effects": lambda: sqlite_effects.since(db, agent, 0),
-        "messages": lambda: tuple(thread_statements.read(db, namespace, own_thread(head.id))),
-    }
-    parts: dict[str, Any] = {}
-    for place, part in read.items():
-        with reading(head.id, place):
-            parts[place] = part()
-    numbered, start = parts.pop("heads"), parts.pop("starts")
-    return AgentExport(head=head, numbered=numbered[0] if numbered else 0, start=start, **parts)

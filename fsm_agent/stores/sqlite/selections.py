@@ -5,8 +5,6 @@ are damaged. A place is an id and what comes before it in the order: deadline an
 alone of the newest, nothing of those by id. So a page goes on after any place, whoever has stood there.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress

@@ -21,7 +21,7 @@ from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import bell, commits, effects, leases, reads, thread_statements, transfer, writes
+from fsm_agent.stores.sqlite import commits, effects, leases, reads, thread_statements, writes
 from fsm_agent.stores.sqlite.connection import connect, one
 from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
@@ -136,9 +136,13 @@ class SqliteStore(SqliteListing):
         return await self._write(leases.renewing_all(self._space, held, lease))
 
     async def ring(self) -> None:
+        from fsm_agent.stores.sqlite import bell  # which a process that only reads does not need
+
         bell.ring(self._place)
 
     async def listen(self, heard: Callable[[], None]) -> None:
+        from fsm_agent.stores.sqlite import bell
+
         await bell.listen(self._place, heard)
 
     async def release(self, agent_id: str, epoch: int) -> None:
@@ -158,10 +162,10 @@ class SqliteStore(SqliteListing):
         await self._write(writes.recording_attempt(self._space, agent_id, epoch, note))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
-        return await self._write(transfer.beginning_effect(self._space, agent_id, entry, again=again))
+        return await self._write(effects.beginning(self._space, agent_id, entry, again=again))
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
-        return await self._write(transfer.ending_effect(self._space, agent_id, entry))
+        return await self._write(effects.ending(self._space, agent_id, entry))
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         with self._one_view() as db:
@@ -177,23 +181,33 @@ class SqliteStore(SqliteListing):
         with self._one_view() as db:
             known = self._read(agent_id)
             with damage.reading(agent_id, "origin"):
-                return transfer.origin_of(db, known.agent)
+                return reads.origin(db, known.agent)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
+        from fsm_agent.stores.sqlite import transfer
+
         return await self._write(transfer.shortening(self._space, seen, origin))
 
     async def delete(self, seen: Head) -> None:
+        from fsm_agent.stores.sqlite import transfer
+
         await self._write(transfer.deleting(self._space, seen))
 
     async def size(self, agent_id: str) -> Size:
+        from fsm_agent.stores.sqlite import transfer
+
         with self._one_view() as db:
             return transfer.size_of(db, self._space, self._read(agent_id))
 
     async def dump(self, agent_id: str) -> AgentExport:
+        from fsm_agent.stores.sqlite import transfer
+
         with self._one_view() as db:
-            return reads.export(db, self._space, self._read(agent_id))
+            return transfer.export(db, self._space, self._read(agent_id))
 
     async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        from fsm_agent.stores.sqlite import transfer
+
         await self._write(transfer.adopting(self._space, export, replaces, self.url))
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:

@@ -1,13 +1,15 @@
-"""Agents as a whole in SQLite: shortened, deleted, weighed, handed over."""
+"""Agents as a whole in SQLite: shortened, deleted, weighed, handed over.
+
+``store`` imports it in the verbs that need it: most processes call none of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.record import AgentExport, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
@@ -15,13 +17,12 @@ from fsm_agent.errors import AgentDamaged, AgentExists
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import checked, reading
 from fsm_agent.stores.refusals import moved_on
-from fsm_agent.stores.sqlite import effects as sqlite_effects
-from fsm_agent.stores.sqlite import indexes, steps, thread_statements
+from fsm_agent.stores.sqlite import effects, indexes, reads, steps, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.due_times import due_of
 from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, next_agent, pinned, read_agent, standing, unmoved
+from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, next_agent, pinned, read_agent, unmoved
 
 _DELETE: Final = (
     "DELETE FROM snapshot WHERE agent = ?",
@@ -41,7 +42,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEYS: Final = "SELECT key, version, fingerprint FROM keys WHERE agent = ?"
 _START: Final = "SELECT key, fingerprint FROM starts WHERE namespace = ? AND id = ?"
-_ORIGIN: Final = "SELECT version, head, data FROM origin WHERE agent = ?"
 #: Numbers count eight bytes each, as in ``codec.weight``.
 _WEIGHTS: Final = """
 SELECT (SELECT octet_length(id) + octet_length(state) + octet_length(cold) + 4 * 8 FROM heads
@@ -54,23 +54,6 @@ SELECT (SELECT octet_length(id) + octet_length(state) + octet_length(cold) + 4 *
                        + ifnull(octet_length(result), 0))
           FROM effects WHERE agent = ?1)
 """
-
-
-def beginning_effect(namespace: str, agent_id: str, entry: EffectEntry, *, again: bool) -> Unit[EffectEntry | None]:
-    def begin_effect(db: Connection) -> EffectEntry | None:
-        now = standing(db, namespace, agent_id)
-        if now.epoch != entry.epoch:
-            raise moved_on(agent_id, now.version, now.version)
-        return sqlite_effects.begin(db, agent_id, now.agent, entry, again=again)
-
-    return begin_effect
-
-
-def ending_effect(namespace: str, agent_id: str, entry: EffectEntry) -> Unit[bool]:
-    def end_effect(db: Connection) -> bool:
-        return sqlite_effects.end(db, standing(db, namespace, agent_id).agent, entry)
-
-    return end_effect
 
 
 def shortening(namespace: str, seen: Head, origin: Origin) -> Unit[int]:
@@ -165,7 +148,29 @@ def _rows_of(export: AgentExport) -> Iterator[tuple[str, Sequence[Any]]]:
     for key, outcome in export.keys.items():
         yield _KEY, (key, outcome.version, outcome.fingerprint)
     for entry in export.effects:
-        yield sqlite_effects.KEEP, codec.effect_row(entry)
+        yield effects.KEEP, codec.effect_row(entry)
+
+
+def export(db: Connection, namespace: str, known: Kept) -> AgentExport:
+    """All that is kept; raises ``AgentDamaged`` for the first part that cannot be read."""
+    agent, head = known.agent, known.head
+    read: dict[str, Callable[[], Any]] = {
+        "heads": lambda: one(db, "SELECT numbered FROM heads WHERE namespace = ? AND id = ?", namespace, head.id),
+        "steps": lambda: tuple(reads.history(db, known)),
+        "snapshot": lambda: reads.snapshot(db, agent),
+        "origin": lambda: reads.origin(db, agent),
+        "queue": lambda: reads.queue(db, agent),
+        "keys": lambda: keys_of(db, agent),
+        "starts": lambda: start_of(db, namespace, head.id),
+        "effects": lambda: effects.since(db, agent, 0),
+        "messages": lambda: tuple(thread_statements.read(db, namespace, own_thread(head.id))),
+    }
+    parts: dict[str, Any] = {}
+    for place, part in read.items():
+        with reading(head.id, place):
+            parts[place] = part()
+    numbered, start = parts.pop("heads"), parts.pop("starts")
+    return AgentExport(head=head, numbered=numbered[0] if numbered else 0, start=start, **parts)
 
 
 def keys_of(db: Connection, agent: int) -> dict[str, KeyOutcome]:
@@ -178,11 +183,6 @@ def start_of(db: Connection, namespace: str, agent_id: str) -> tuple[str, str] |
     """The key under which an agent was created, and its fingerprint."""
     row = one(db, _START, namespace, agent_id)
     return (checked(str, row[0]), checked(str, row[1])) if row else None
-
-
-def origin_of(db: Connection, agent: int) -> Origin | None:
-    row = one(db, _ORIGIN, agent)
-    return codec.origin_of(row) if row else None
 
 
 def size_of(db: Connection, namespace: str, known: Kept) -> Size:

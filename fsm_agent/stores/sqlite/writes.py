@@ -5,8 +5,6 @@ starts with the compare-and-set: it reads where the agent stands, which nobody c
 every transaction takes first, and raises before it has written anything. So a refused unit needs no savepoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
