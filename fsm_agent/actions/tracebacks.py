@@ -47,7 +47,7 @@ _MOST_FRAMES: Final = 25
 
 
 class Concealment(NamedTuple):
-    """What must not be shown."""
+    """The values that must not be shown."""
 
     #: the store is sealed: exceptions may quote what agents say, and that must not be logged
     is_sealed: bool = False

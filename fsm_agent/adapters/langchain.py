@@ -161,7 +161,7 @@ def _revived(built: BaseMessage, theirs: Mapping[str, Json]) -> BaseMessage:
 
 
 def _plain(message: BaseMessage, by: str | None) -> Message:
-    """What everybody understands of it."""
+    """The message in the plain words that every adapter understands."""
     role, content, name = _ROLES[message.type], message.content, message.name
     text = content if isinstance(content, str) else "".join(_texts(content))
     if isinstance(message, ToolMessage):
@@ -188,7 +188,7 @@ def _texts(content: Sequence[str | Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Json]:
-    """What a model has called; arguments that are no JSON stay the text that they are."""
+    """The tool that a model has called; arguments that are no JSON stay text."""
     return {"type": "tool_call", "id": call["id"] or "", "name": call["name"] or "", "arguments": call["args"]}
 
 

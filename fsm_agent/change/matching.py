@@ -39,7 +39,7 @@ class _Score(NamedTuple):
 
 
 class _Neighbours(NamedTuple):
-    """Of one state: event and target of what leads out, source and event of what leads in."""
+    """The transitions around a state: event and target of those that lead out, source and event of the others."""
 
     ahead: _Ways
     behind: _Ways

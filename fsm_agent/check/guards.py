@@ -107,11 +107,11 @@ class _Looked:
 
     @cached_property
     def _space(self) -> Space:
-        """Of all that guards of the workflow look at, as it is where agents come."""
+        """The space of everything that guards of the workflow look at, as it is where agents come."""
         return self._reached.model.space
 
     def _space_of(self, event: str, guards: tuple[str | None, ...]) -> Space:
-        """Of what these guards look at alone: its cells are few."""
+        """The space of what these guards alone look at: it has few cells."""
         if (event, guards) not in self._spaces:
             known = [(guard, event) for guard in guards if guard is not None]
             self._spaces[event, guards] = Space(self._behaviour.workflow, self._compiler, known)

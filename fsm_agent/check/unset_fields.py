@@ -184,7 +184,7 @@ class _Reads:
         return _NONE if tree is None else needed(tree)
 
     def _tree(self, text: Json, site: Site | None) -> Node | None:
-        """Of an expression that may look at one of the fields; ``None`` for any other."""
+        """The tree of an expression that may look at one of the fields; ``None`` for any other."""
         if not isinstance(text, str) or not any(name in text for name in self._fields):
             return None
         event = None if site is None else "after" if site.event.startswith("after ") else site.event

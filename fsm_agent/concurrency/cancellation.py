@@ -1,4 +1,4 @@
-"""Who told a task to cancel: the work that it does, or somebody else."""
+"""Tells who cancelled a task: the work that it does, or somebody else."""
 
 from __future__ import annotations
 

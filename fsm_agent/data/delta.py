@@ -197,7 +197,7 @@ def fold(snapshot: Snapshot | None, tail: Iterable[Step]) -> Folded:
 
 
 def _append_only(folded: Folded, appended_since: Mapping[str, int], step: Step) -> None:
-    """Of a step that the snapshot covers, only the items count that the snapshot left out."""
+    """Add the items of a step that the snapshot covers, but has left out."""
     for name, items in step.delta.append.items():
         since = appended_since.get(name)
         if since is not None and step.version > since:

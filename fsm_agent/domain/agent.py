@@ -57,7 +57,7 @@ class ArmedTimer(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """Who started an agent as part of its own work: under which activation, and as which of its children."""
+    """The agent that started this one as part of its own work: under which activation, and as which of its children."""
 
     id: str
     activation: int

@@ -22,7 +22,7 @@ class Defect(NamedTuple):
     advice: str
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints, which is a contract."""
         return dict(self._asdict())
 
 
@@ -44,7 +44,7 @@ class Inspection:
         return not self.defects
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints, which is a contract."""
         return {
             "sound": self.is_sound,
             "agents": self.agents,

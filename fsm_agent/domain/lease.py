@@ -1,4 +1,4 @@
-"""Who drives an agent, and for how long."""
+"""The lease of an agent: who drives it, and for how long."""
 
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ class Holder(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """Who drives, and until when unless renewed."""
+    """The right to drive an agent: who has it, and until when unless it is renewed."""
 
     holder: Holder
     until_ms: int

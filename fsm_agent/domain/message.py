@@ -27,7 +27,7 @@ PRIVATE_PARTS: Final = frozenset({"covered", "langchain", "openai_agents", "pyda
 
 
 class Role(StrEnum):
-    """Whose words a message holds."""
+    """The author of a message."""
 
     SYSTEM = "system"
     USER = "user"

@@ -112,7 +112,7 @@ class Damage(NamedTuple):
         return f"it is damaged in {self.place}: {self.what}; `fsm-agent doctor` says what to do"
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints, which is a contract."""
         return {"id": self.agent_id, "place": self.place, "what": self.what}
 
 

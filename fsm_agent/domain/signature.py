@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Signature(NamedTuple):
-    """Of one action, read from its type hints or its decorator."""
+    """The signature of one action, read from its type hints or its decorator."""
 
     #: the only events it may end with; ``None`` where it does not say
     emits: frozenset[str] | None = None

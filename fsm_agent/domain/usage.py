@@ -40,7 +40,7 @@ class Usage(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract); the cost is in US dollars."""
+        """The JSON that the command line prints, which is a contract; the cost is in US dollars."""
         return {
             "requests": self.requests,
             "input_tokens": self.input_tokens,

@@ -76,8 +76,8 @@ class Redaction:
         return ERASED if words and re.search(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", text) else text
 
     def nameless(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Whom a question is for. The name gives way to one that nobody has: what only one person might answer does
-        not become everybody's."""
+        """The addressees of a question. The name gives way to one that nobody has: what only one person might answer
+        does not become everybody's."""
         return tuple(ERASED if name == self.user else name for name in names)
 
     def event(self, event: Event) -> Event:

@@ -201,7 +201,7 @@ def _usage(response: ModelResponse, question: Ask, latency_ms: int) -> Usage:
 
 
 def _cost_micros(response: ModelResponse) -> int:
-    """By the price list that the library brings; 0 for what is not on it."""
+    """The cost by the price list that the library brings; 0 for a model that is not on it."""
     if not response.model_name:
         return 0
     try:

@@ -137,6 +137,6 @@ def _values(rule: Rule, info: AgentInfo, call_id: str) -> ModelResponsePart:
 
 
 def _next_id(messages: Sequence[ModelMessage], index: int) -> str:
-    """By the calls there were, so that it is the same after a restart."""
+    """An id that counts the calls there were, so that it is the same after a restart."""
     made = sum(isinstance(part, ToolCallPart) for message in messages for part in message.parts)
     return f"call_{made + index + 1}"

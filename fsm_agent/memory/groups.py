@@ -24,7 +24,7 @@ Group: TypeAlias = tuple[Message, ...]
 
 
 class Ties(NamedTuple):
-    """By the places of messages in a list."""
+    """Messages that belong together, by their places in a list."""
 
     #: of a call and its result
     pairs: Sequence[tuple[int, int]]

@@ -65,7 +65,7 @@ class Settings:
 
     @cached_property
     def by(self) -> str | None:
-        """Who acts: the given name, or else the login name; ``None`` if the system knows no name."""
+        """The name of who acts: the given one, or else the login name; ``None`` if the system knows none."""
         import getpass
 
         try:

@@ -27,7 +27,7 @@ Knowledge: TypeAlias = Mapping[str, Signature]
 
 
 class Surroundings(NamedTuple):
-    """Of one leaf."""
+    """What the world may do to an agent in one leaf."""
 
     #: events that may be sent, ``cancel`` too if it is handled
     sent: tuple[str, ...]
@@ -83,7 +83,7 @@ def _said(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str] |
 
 
 def _signature(leaf: State, known: Knowledge) -> Signature:
-    """Of an action that is not known, nothing is known: it may name and write what it likes."""
+    """The signature of an action. One that is not known may name and write what it likes."""
     return known.get(leaf.do or "", Signature())
 
 

@@ -25,7 +25,7 @@ from fsm_agent.proof.writes import Writes, writes_of
 
 
 class Kind(StrEnum):
-    """Who or what makes a step."""
+    """The cause of a step."""
 
     #: an action names an event
     ACTION = auto()

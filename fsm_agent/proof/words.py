@@ -39,7 +39,8 @@ def _guards(exploration: Exploration, edge: Edge) -> Iterator[str]:
 
 
 def _words(slot: Slot, mask: Mask) -> str:
-    """Of what an event brings, examples; of data, which have come to be what they are, all that they may be."""
+    """The words for a value: examples for what an event brings; for data, which have come to be what they are, all that
+    they may be."""
     if slot.event is not None and not slot.is_condition:
         return " or ".join(_json(each) for each in slot.examples(mask)) or "not valid"
     return " or ".join(_cell(each, is_integer=slot.is_integer) for each in slot.chosen(mask))

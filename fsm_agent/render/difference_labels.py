@@ -119,7 +119,7 @@ def _number(found: Sequence[int], ink: str) -> Run:
 
 
 def _compartments(lines: Sequence[LinePiece], status: Status) -> Iterator[list[Line]]:
-    """Of a state that is in both versions only the lines that are not as before."""
+    """The lines of a state; where both versions have it, only those that are not as before."""
     is_whole = status in (Status.ADDED, Status.REMOVED)
     shown = [line for line in lines if is_whole or line.status is not Status.SAME]
     if shown:

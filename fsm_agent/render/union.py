@@ -158,7 +158,7 @@ class _Builder:
         self._pieces[edge.id].append(piece)
 
     def _numbers_of(self, site: Site, pair: HandlerPair, each: Pair) -> tuple[int, ...]:
-        """Of the rows about a candidate, and of those about the handler as a whole."""
+        """The numbers of the rows about a candidate, and of those about the handler as a whole."""
         whole = pair.whole_keys if pair.is_timer or _has_moved(pair, each) else ()
         known = self._numbers.get(site.path, {})
         return tuple(sorted({number for key in (*pair.keys(each), *whole) for number in known.get(key, ())}))
@@ -207,7 +207,7 @@ class _Builder:
         return next(iter(kinds)) if len(kinds) == 1 else Status.CHANGED
 
     def _first_status(self, edge: Edge) -> Status:
-        """Of the edge of a start dot: whether both versions begin there."""
+        """The status of the edge of a start dot: whether both versions begin there."""
         path = self._starts[edge.source]
         before, now = _initial(self._old, path), _initial(self._new, path)
         if before == now:

@@ -207,7 +207,7 @@ class Coverage(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of 1, how many declared transitions were taken."""
+        """The share of declared transitions that were taken, from 0 to 1."""
         return self.taken / len(self.transitions) if self.transitions else 1.0
 
     @property

@@ -91,7 +91,7 @@ def _edge(graph: Graph, declared: DeclaredTransition, target: str) -> str:
 
 
 def _level(count: int, most: int) -> Emphasis:
-    """By the logarithm: what happens ten times as often is not ten times as warm."""
+    """The level of warmth, by the logarithm: what happens ten times as often is not ten times as warm."""
     if not count:
         return Emphasis.FADED
     return _LEVELS[min(len(_LEVELS) - 1, math.floor(len(_LEVELS) * math.log1p(count) / math.log1p(most)))]

@@ -163,7 +163,7 @@ class Worker:
         return len(taken)
 
     async def _stop_at(self, stopped: asyncio.Event, drain_s: float) -> None:
-        """As soon as ``stopped`` is set, begin nothing more."""
+        """Begin nothing more as soon as ``stopped`` is set."""
         await stopped.wait()
         self._stopped.set()
         self._timer.stop()

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: by a token, by the cookie of the page, by a proxy, or by nobody at all on loopback.
+"""Tells who asks, and whether they may: by a token, by the cookie of the page, by a proxy; on loopback nobody need say.
 
 Rules:
 
@@ -45,7 +45,7 @@ _LONGEST_NAME: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and what they may do."""
+    """Somebody who asks, and what they may do."""
 
     #: in whose name; ``None`` if the operator has no name
     name: str | None
@@ -83,7 +83,7 @@ class Access:
         return self.tokens is not None
 
     def caller(self, request: Request) -> Caller:
-        """Who asks."""
+        """The caller of a request."""
         self.require_host(request)
         bearer = _bearer(request)
         is_meant = bearer is not None and self._identity_header is None

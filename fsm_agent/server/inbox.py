@@ -20,7 +20,7 @@ PAGE: Final = 50
 
 
 class Whose(StrEnum):
-    """Of whom the questions are asked that are shown."""
+    """The people who are asked the questions that are shown."""
 
     #: of me by name, or of anybody
     MAY_ANSWER = "may_answer"

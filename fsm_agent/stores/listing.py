@@ -37,7 +37,7 @@ class Listing(ABC):
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
+        """Like ``list``, but only agents in any of several statuses, each as it is at one moment; all if none is named.
         A store that has only ``list`` looks through all agents for it."""
         return await pages.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
 

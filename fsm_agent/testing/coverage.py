@@ -144,7 +144,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def percent(told: Iterable[Coverage]) -> float:
-    """Of 100, how many transitions of all workflows were taken."""
+    """The share of transitions of all workflows that were taken, in per cent."""
     counts = [(each.taken, len(each.transitions)) for each in told]
     declared = sum(count for _, count in counts)
     return 100 * sum(taken for taken, _ in counts) / declared if declared else 100.0

@@ -26,7 +26,7 @@ class Values:
         self._data: dict[str, st.SearchStrategy[Json]] = {}
 
     def of_data(self, field: str) -> st.SearchStrategy[Json]:
-        """Of one field of the data."""
+        """The values of one field of the data."""
         if field not in self._data:
             self._data[field] = self._of(self._workflow.data[field], f"data.{field}", None)
         return self._data[field]

@@ -11,7 +11,7 @@ from fsm_agent.xstate.nodes import Node, Tree
 
 
 class Redirects:
-    """Of one machine. ``losses`` says each of them once."""
+    """The redirects of one machine. ``losses`` says each of them once."""
 
     def __init__(self, tree: Tree) -> None:
         self.losses: list[Loss] = []

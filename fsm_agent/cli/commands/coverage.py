@@ -77,7 +77,7 @@ def _pictures(
 
 
 def _names(counts: list[Coverage]) -> Iterator[tuple[str, Coverage]]:
-    """Of several definitions of one workflow, each file has version and hash in its name."""
+    """The names of the files. Where a workflow has several definitions, each name has version and hash."""
     names = [each.workflow.name for each in counts]
     for each in counts:
         is_only = names.count(each.workflow.name) == 1

@@ -180,11 +180,11 @@ class _Proofs:
     def verdicts(
         self, workflow: Workflow, properties: Sequence[Property], signatures: Mapping[str, Signature]
     ) -> Sequence[Verdict]:
-        """As ``check`` asks."""
+        """The verdicts that ``check`` prints."""
         return self.replayed(workflow, properties, signatures).proof.verdicts
 
     def proof(self, workflow: Workflow, properties: Sequence[Property]) -> Proof:
-        """As a comparison asks."""
+        """The proof that a comparison needs."""
         return self.replayed(workflow, properties, self.signatures(workflow)).proof
 
 

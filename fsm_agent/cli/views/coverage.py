@@ -69,7 +69,7 @@ def _state(each: StateCount) -> list[Ink]:
 
 
 def left_out_block(left_out: dict[str, str], others: int) -> Iterator[Block]:
-    """Who is not counted."""
+    """The agents that are not counted."""
     rows = [(agent_id, Ink(visible(why), Tone.BAD)) for agent_id, why in left_out.items()]
     if others:
         rows.append(("other versions", Ink(f"{counted(others, 'agent')} of other definitions")))

@@ -122,7 +122,7 @@ def _applied(driver: Driver, aggregate: Aggregate, planned: MigrationPlan) -> Ge
 
 
 def _driver(aggregate: Aggregate) -> Generator[Command, Any, Any]:
-    """Who drives an agent that has work to do, unless that process is known to be dead."""
+    """The process that drives an agent with work to do, unless it is known to be dead."""
     lease = aggregate.head.lease
     if aggregate.head.status is not Status.RUNNING or lease is None or not lease_runs(lease, aggregate.now_ms):
         return None

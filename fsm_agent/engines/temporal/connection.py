@@ -103,7 +103,7 @@ def told(error: BaseException) -> str:
 
 
 def _tells_errors(record: logging.LogRecord) -> bool:
-    """Of what the client logs only errors are told, and of its warnings one, in our words."""
+    """Whether the client's record is logged: only errors are. One of its warnings is told in our words instead."""
     if _OTHER_CODE in record.getMessage():
         text = "Temporal ends a workflow that another version of fsm-agent has begun; the next wake-up begins it anew"
         logger.warning(text, extra={"action": "other_version"})

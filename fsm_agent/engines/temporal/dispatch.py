@@ -73,5 +73,5 @@ class Dispatch:
 
 
 def _now_ms() -> int:
-    """By the clock of Temporal, which is told the same again when a workflow is replayed."""
+    """The time by Temporal's clock, which tells the same time again when a workflow is replayed."""
     return int(workflow.now().timestamp() * 1000)

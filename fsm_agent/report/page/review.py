@@ -202,7 +202,7 @@ def _removed(change: PropertyChange, old: Rule) -> dict[str, Json]:
 
 
 def _states(shown: _Page) -> dict[str, Json]:
-    """By id: where the state stands, how it is declared, what was found in it, and its neighbours."""
+    """The states by their ids: where each stands, how it is declared, what was found in it, and its neighbours."""
     graph = shown.graph
     paths = {identity: path for path, identity in graph.ids.items()}
     leading, coming = defaultdict(list), defaultdict(list)

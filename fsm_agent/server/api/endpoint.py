@@ -37,7 +37,7 @@ class Gate:
         self._rates = rates
 
     def admit(self, request: Request, scope: Scope | None) -> Caller:
-        """Who asks. Raises ``HttpProblem``: 403 without the scope, if there is one, 429 if they ask too often."""
+        """The caller, who is counted. Raises ``HttpProblem``: 403 without the scope, 429 if they ask too often."""
         caller = self.access.caller(request)
         self._rates.count(caller.account)
         if scope is not None and not caller.may(scope):

@@ -41,7 +41,7 @@ def said(schema: Schema, what: str) -> Schema:
 
 
 def or_null(schema: Schema) -> Schema:
-    """As OpenAPI 3.1 says it: by a second type where there is one, else by a second alternative."""
+    """The schema with null allowed, as OpenAPI 3.1 says it: by a second type if it has one, else by an alternative."""
     if isinstance(schema.get("type"), str):
         return {**schema, "type": [schema["type"], "null"]}
     inner = {name: value for name, value in schema.items() if name != "description"}

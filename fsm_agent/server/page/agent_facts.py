@@ -98,7 +98,7 @@ async def facts_of(visit: Visit, at: int | None = None) -> Facts:
 
 
 async def shown(visit: Visit, at: int | None = None) -> Facts | Unread:
-    """As ``facts_of``; of an agent that cannot be read whole, what its head tells."""
+    """Like ``facts_of``; if the agent cannot be read whole, what its head tells."""
     try:
         return await facts_of(visit, at)
     except (AgentNotFound, StoreUnavailable, VersionMissing):

@@ -168,7 +168,7 @@ async def _notice(visit: Visit) -> h.Node:
 
 
 def _answered(visit: Visit, told: QuestionClosed) -> str:
-    """Who has answered, and what."""
+    """A sentence that says who has answered, and what."""
     by, event = (told.closed.by, told.closed.event) if told.closed else (None, "")
     if by is not None and by == visit.caller.name:
         return f"You have answered: {words(event)}."

@@ -66,7 +66,7 @@ def _prompt(visit: Visit, agent_id: str, question: Question) -> h.Node:
 
 
 def _asked(question: Question) -> h.Node:
-    """Who is asked."""
+    """The line that says who is asked."""
     if not question.to:
         return "asked of anybody"
     names = [[", " if place else "", isolated(name)] for place, name in enumerate(question.to)]

@@ -136,7 +136,7 @@ def description(workflow: Workflow) -> h.Node:
 
 
 def _about(sample: Sample, *, is_newest: bool) -> h.Node:
-    """Whom the numbers in the diagram are of."""
+    """The sentence that says of which agents the numbers in the diagram are."""
     sentences = []
     if not is_newest:
         sentences.append("This is no longer the newest version: agents that start now do not have it.")

@@ -1,4 +1,4 @@
-"""Who is due, who is held and whose lease ran out, found without a look at all agents.
+"""An index of the agents that are due, that are held, and whose lease ran out: nobody has to look at all agents.
 
 Each is a heap of times and ids. A change of an agent adds an entry and leaves the old one where it is: entries are
 checked when they come up, and what is left of old ones is cleared away when it is more than the rest.
@@ -58,7 +58,7 @@ class TimeQueue:
 
 
 class DueIndex:
-    """By what agents are found that need somebody, as far as they need somebody or are held."""
+    """The index of agents that need somebody or are held."""
 
     def __init__(self) -> None:
         #: due by any clock, since their last step
@@ -99,13 +99,13 @@ class DueIndex:
             return [agent_id for _, agent_id in heapq.nsmallest(limit, chain(*firsts))]
 
     def lapsed(self, now_ms: int) -> Generator[str]:
-        """Whose lease has run out by then. Nothing may be put until the iterator is closed."""
+        """The agents whose lease has run out by then. Nothing may be put until the iterator is closed."""
         with closing(self._leases.upto(now_ms)) as leases:
             for _, agent_id in leases:
                 yield agent_id
 
     def held_from(self, host: str) -> list[str]:
-        """Who is held from a host, also if the lease has run out."""
+        """The agents that are held from a host, also those whose lease has run out."""
         return list(self._hosts.get(host, ()))
 
     def _hold(self, agent_id: str, was: Lease | None, now: Lease | None) -> None:

@@ -1,4 +1,4 @@
-"""Who drives which agent in memory, and who needs somebody."""
+"""Leases in memory: who drives which agent, and which agents need somebody."""
 
 from __future__ import annotations
 

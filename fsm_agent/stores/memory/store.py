@@ -224,7 +224,7 @@ class MemoryStore(MemoryLeases):
         """Nothing to let go of: the agents stay as long as the store object."""
 
     def _untold(self, seen: Head) -> Kept:
-        """As ``_unmoved``; raises ``Conflict`` also if an event was queued since."""
+        """Like ``_unmoved``; raises ``Conflict`` also if an event was queued since."""
         kept = self._unmoved(seen.id, seen)
         if len(kept.queue) != seen.queued:
             raise moved_on(seen.id, seen.version, seen.version)

@@ -1,4 +1,4 @@
-"""By what agents are found besides their ids: questions, users, labels and age, as parts of the statements that write.
+"""The index of agents by questions, users, labels and age, as parts of the statements that write.
 
 A question stands in two columns of the head, null where nothing is asked: so a step that neither asks nor answers
 changes no index. Whom it asks, if those are several, and what never changes have tables of their own.

@@ -1,4 +1,4 @@
-"""Who is due, and who drives: the statements by which processes share the work.
+"""The statements by which processes share the work: who is due, and who drives.
 
 The column ``wake_ms`` is when an agent is due, null is never. One that is due at once has there the time of its last
 step, since when it waits for somebody; and 0 while somebody holds it, so that its steps change no index. So the index

@@ -119,7 +119,7 @@ NO_QUESTION: Final[Values] = {"asked_due": None, "asked_to": None, "addressees":
 
 
 def question_values(head: Head) -> Values:
-    """By what an open question is found."""
+    """The values by which an open question is found."""
     if head.asked is None or not asks(head, None):
         return NO_QUESTION
     due_ms, (to, several) = question_place(head).due_ms, _addressed(head.asked.to)
@@ -131,7 +131,7 @@ def question_values(head: Head) -> Values:
 
 
 def _addressed(to: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """Whom a question asks: anybody or one, or ``None`` and those who are several."""
+    """The addressees of a question: anybody or one, or ``None`` and those who are several."""
     people = tuple(dict.fromkeys(to))
     if not people:
         return ANYBODY, ()
@@ -145,7 +145,7 @@ def asks_several(values: Values) -> bool:
 
 
 def finding_values(head: Head) -> Values:
-    """By what an agent is found from its creation on."""
+    """The values by which an agent is found from its creation on."""
     labels = [(found_as(name), found_as(text)) for name, text in head.labels.items()]
     user = None if head.user is None else found_as(head.user)
     return question_values(head) | {"serves": user, "labels": codec.encode(labels)}

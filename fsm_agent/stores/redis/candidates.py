@@ -1,4 +1,4 @@
-"""Who may be meant by a selection, or ask a question, as the index says it: some at a time, in order."""
+"""The agents that a selection may mean, or that may ask a question, as the index says it: some at a time, in order."""
 
 from __future__ import annotations
 

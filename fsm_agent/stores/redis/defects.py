@@ -58,7 +58,7 @@ async def _owners(look: Look, namespace: str) -> _Owners:
 
 
 async def _lost(look: Look, namespace: str, ids: set[str]) -> AsyncIterator[tuple[str, str]]:
-    """Who is due, or held, and has no head; and the key where that stands."""
+    """The agents that are due or held and have no head, each with the key where it stands."""
     space = space_keys(namespace)
     due, held = await look(("ZRANGE", space.due, 0, -1), ("ZRANGE", space.held, 0, -1))
     for key, names in ((space.due, due), (space.held, index.held_ids(held))):

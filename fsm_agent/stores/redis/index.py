@@ -60,7 +60,7 @@ def asks_text(head: Head) -> str:
 
 
 def tags_text(head: Head) -> str:
-    """By what an agent is found as long as it lives, line by line."""
+    """The texts by which an agent is found as long as it lives, line by line."""
     labels = [f"l{name_text(name)}\0{name_text(text)}" for name, text in head.labels.items()]
     return "\n".join([*([] if head.user is None else [f"u{name_text(head.user)}"]), *labels])
 

@@ -74,12 +74,12 @@ def space_keys(namespace: str) -> SpaceKeys:
 
 
 def former_space_keys(namespace: str) -> SpaceKeys:
-    """As they were called before schema 3."""
+    """The keys as they were called before schema 3."""
     return SpaceKeys._make(f"{_prefix(namespace)}{name}" for name in SpaceKeys._fields)
 
 
 def former_head_key(namespace: str, agent_id: str) -> str:
-    """As it was called before schema 3."""
+    """The key as it was called before schema 3."""
     return f"{_prefix(namespace)}head:{agent_id}"
 
 

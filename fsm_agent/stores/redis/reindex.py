@@ -49,7 +49,7 @@ class Difference(NamedTuple):
 
 
 async def differences(look: Look, namespace: str, ids: set[str]) -> AsyncIterator[Difference]:
-    """Of all agents; ``ids`` are those that have a head."""
+    """The differences of all agents; ``ids`` are those that have a head."""
     members: dict[str, set[str]] = {}
     async for member in _members(look, space_keys(namespace).listed):
         members.setdefault(index.id_of(member), set()).add(member)
@@ -69,7 +69,7 @@ async def differences(look: Look, namespace: str, ids: set[str]) -> AsyncIterato
 
 
 def _needed(found: set[str]) -> list[str]:
-    """By what an agent whose head cannot be read is not found, and should be."""
+    """The entries that are missing of an agent whose head cannot be read."""
     return [first for first in "swn" if not any(member.startswith(first) for member in found)]
 
 

@@ -10,7 +10,7 @@ _LONGEST_MS: Final = 5_000
 
 
 class Wanted(NamedTuple):
-    """Whose agents a worker takes, and which of them it leaves to others: see ``Store.take``."""
+    """The agents that a worker takes, and those that it leaves to others: see ``Store.take``."""
 
     workflows: frozenset[str] | None
     without: frozenset[tuple[str, str]]

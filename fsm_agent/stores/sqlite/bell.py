@@ -1,4 +1,4 @@
-"""Who listens to the agents of a file in this process, and is called when somebody here rings.
+"""The listeners to the agents of a file in this process, which are called when somebody here rings.
 
 Other processes hear nothing: SQLite has no way to tell them, and they look by themselves.
 """

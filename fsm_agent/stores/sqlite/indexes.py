@@ -1,4 +1,4 @@
-"""By what agents are found besides their ids: the questions that they ask, their labels, and whom they serve.
+"""The index of agents by the questions that they ask, their labels, and whom they serve.
 
 The rows are written with the head. What they are follows from it, so that they can be held against it and made anew:
 ``heads.asks`` says under what an agent stands in ``questions``, which a step asks before it looks at anything else.
@@ -19,7 +19,7 @@ IndexRow: TypeAlias = tuple[Any, ...]
 
 
 class Owner(NamedTuple):
-    """Whose rows these are: the columns that they have of an agent."""
+    """The agent to which rows belong: the columns that they have of it."""
 
     namespace: str
     id: str

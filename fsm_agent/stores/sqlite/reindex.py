@@ -90,7 +90,8 @@ def _fill_one(db: Connection, namespace: str, agent_id: str) -> bool:
 
 
 def differences(db: Connection, namespace: str) -> Iterator[Difference]:
-    """Of all agents whose heads can be read, and of those that there are not. Several of one agent have all of it."""
+    """The differences of all agents whose heads can be read, and of agents that there are not. Where an agent has
+    several, each has all of them."""
     rows_of = defaultdict(Indexed, _by_id(db, namespace))
     last = b""
     while page := rows(db, _ALL, namespace, last):
@@ -195,7 +196,7 @@ def _mend(db: Connection, namespace: str, agent_id: str, seen: Indexed) -> bool:
 
 
 def _delete(db: Connection, namespace: str, agent_id: str, wrong: Indexed) -> None:
-    """By their keys; rows that cannot be read, and those of an id that is none, among all that there are."""
+    """Delete rows by their keys; what cannot be read, and what has an id that is none, after a look at all rows."""
     kept_id = agent_id.encode("utf-8", "surrogateescape")
     is_text = kept_id.decode(errors="ignore") == agent_id
     if _UNSOUND in wrong.questions or not is_text:

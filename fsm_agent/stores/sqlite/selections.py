@@ -176,7 +176,7 @@ def _read_one_by_one(db: Connection, places: str, values: Values) -> Iterator[_F
 
 
 def _agent(kept: Sequence[Any]) -> Head | Damage | None:
-    """Who is kept in the columns of ``writes.KEPT``."""
+    """The agent in the columns of ``writes.KEPT``."""
     if kept[0] is None:
         return None
     try:

@@ -111,7 +111,7 @@ class TieredStore(ForwardingStore):
         workflows: Collection[str] | None = None,
         without: Collection[tuple[str, str]] = (),
     ) -> Sequence[Claimed]:
-        """Of those who are in cold, only who is brought back first can be taken."""
+        """An agent in cold can be taken only after it was brought back, which is done first."""
 
         def is_wanted(head: Head) -> bool:
             return (workflows is None or head.workflow in workflows) and (head.definition, head.state) not in without

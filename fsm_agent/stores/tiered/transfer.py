@@ -105,7 +105,7 @@ class Moves:
         return sum([await self._archive_if_ripe(head, now_ms) for head in heads])
 
     def _watched_since(self, latest_ms: int) -> list[str]:
-        """Who came to rest by then; watched in that order."""
+        """The agents that came to rest by then; they are watched in that order."""
         rests = takewhile(lambda rest: rest[1] <= latest_ms, self._watched.items())
         return [agent_id for agent_id, _ in islice(rests, _AT_ONCE)]
 

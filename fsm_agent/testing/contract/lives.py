@@ -102,7 +102,7 @@ class RandomLives:
         await self._store.create(a_creation(agent_id, lease=pick([None, None, self._lease()]), **head))
 
     async def _step(self, agent_id: str, **more: Any) -> None:
-        """By whoever holds the agent, or from outside; now and then on what is not the last version."""
+        """Make a step as whoever holds the agent, or from outside; now and then on a version that is not the last."""
         head = await self._store.head(agent_id)
         version = head.version + self._rng.choice([1, 1, 1, 1, 2])
         after = head._replace(version=version, **self._moved(), **more)

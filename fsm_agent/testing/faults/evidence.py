@@ -52,7 +52,7 @@ class StoredAgent:
 
 
 class Lists(NamedTuple):
-    """Whom a store finds in the end, by each of its lists."""
+    """The agents that a store finds in the end, by each of its lists."""
 
     #: the ids of those that ask, and how many they are
     asking: tuple[str, ...] = ()
