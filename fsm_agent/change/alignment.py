@@ -93,7 +93,7 @@ def bare(transition: Transition) -> Transition:
 
 
 def unguarded(transition: Transition) -> Transition:
-    """What a transition does once it is taken."""
+    """The effect of a transition once it is taken."""
     return transition._replace(when=None, description="")
 
 

@@ -80,7 +80,7 @@ def unproved(workflow: Workflow, actions: Mapping[str, Signature], prover: Prove
 
 
 def _proved(workflow: Workflow, properties: Sequence[Property], actions: Mapping[str, Signature]) -> Sequence[Verdict]:
-    """What the proof alone says, without an agent that tries it."""
+    """The verdicts of the proof alone, without an agent that tries them."""
     return prove(workflow, properties, signatures=actions).verdicts
 
 
@@ -111,7 +111,7 @@ def _events(workflow: Workflow, rule: Whenever) -> Iterator[str]:
 
 
 def _known(workflow: Workflow, key: str, terms: Terms) -> frozenset[Term]:
-    """What these terms name; nothing where one of them is wrong."""
+    """The things that these terms name; nothing if one of them is wrong."""
     try:
         return resolve(workflow, terms, among=_kinds(key))
     except TermInvalid:

@@ -73,7 +73,7 @@ class Kind(StrEnum):
 
 
 class Key(NamedTuple):
-    """What stands under a key."""
+    """A key of the dialect: what stands under it, and what it is for."""
 
     kind: Kind
     #: what an editor shows

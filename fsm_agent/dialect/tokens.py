@@ -7,7 +7,7 @@ from fsm_agent.domain.json import Json
 
 
 class TokenKind(StrEnum):
-    """What begins or ends with a token."""
+    """The kind of a token: what begins or ends with it."""
 
     DOCUMENT = auto()
     SCALAR = auto()

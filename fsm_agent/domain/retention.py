@@ -19,7 +19,7 @@ KEYS: Final = ("history", "finished", "idle")
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What of a store is kept. The default keeps everything."""
+    """The rules by which agents and histories are kept. The default keeps everything."""
 
     history: HistoryRule = "all"
     #: how long an agent is kept after its last step, if that ended it

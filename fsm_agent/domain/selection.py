@@ -69,7 +69,7 @@ def question_place(head: Head) -> QuestionPlace:
 
 
 def question_order(place: QuestionPlace) -> tuple[bool, int, int, str]:
-    """What places are sorted by."""
+    """The key by which places are sorted."""
     return (place.due_ms is None, place.due_ms or 0, place.created_ms, place.agent_id)
 
 

@@ -1,4 +1,4 @@
-"""What was wanted of an agent cannot be had of it now."""
+"""Errors of agents: what was wanted of one cannot be had now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said cannot be taken as it is."""
+"""Errors of what is sent: it cannot be taken as it is."""
 
 from __future__ import annotations
 

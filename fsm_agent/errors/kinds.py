@@ -1,4 +1,4 @@
-"""What an error means to whoever called: one table for all doors.
+"""The kinds of errors: what each means to whoever called. One table for all doors.
 
 Every door says it in its own words: the command line by an exit code, a server by an HTTP status, a protocol by a code
 of its own. So none of them knows errors by name.

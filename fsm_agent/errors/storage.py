@@ -1,4 +1,4 @@
-"""What a store could not do."""
+"""Errors of stores."""
 
 from __future__ import annotations
 

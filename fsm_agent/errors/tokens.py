@@ -1,4 +1,4 @@
-"""What was wanted with a token of the server cannot be done."""
+"""Errors of the server's tokens."""
 
 from __future__ import annotations
 

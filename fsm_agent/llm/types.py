@@ -111,7 +111,7 @@ class Reply(NamedTuple):
 
     @classmethod
     def from_json(cls, recorded: Mapping[str, Json]) -> Reply:
-        """What ``to_json`` wrote."""
+        """Read what ``to_json`` wrote."""
         return cls(
             recorded["text"],
             tuple(Call(*call) for call in recorded["calls"]),

@@ -138,7 +138,7 @@ def _is_plain_text(part: Mapping[str, Json]) -> bool:
 
 
 def _lost(message: Message, item: Mapping[str, Json]) -> dict[str, Json]:
-    """What would be read otherwise than it is."""
+    """The parts that would be read otherwise than they are."""
     read = _standard(item)
     fields = {name: mine for name, mine in message._asdict().items() if mine != getattr(read, name)}
     if "role" in fields:

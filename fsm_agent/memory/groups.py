@@ -35,7 +35,7 @@ class Ties(NamedTuple):
 
 
 def ties(messages: Sequence[Message]) -> Ties:
-    """What is tied to what."""
+    """The ties between the messages of a list."""
     pairs: list[tuple[int, int]] = []
     orphans: set[int] = set()
     last: dict[str, int] = {}

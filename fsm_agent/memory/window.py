@@ -75,7 +75,7 @@ def filled(frame: Frame, max_tokens: int, count: Counter, keep_first: int = 0) -
 
 
 def _left(frame: Frame, max_tokens: int, count: Counter) -> int:
-    """What is left of the budget beside what must be in."""
+    """The budget that is left beside what must be in."""
     system = weight(frame.system, count)
     last = weight(frame.groups[-1], count) if frame.groups else 0
     if system + last > max_tokens:

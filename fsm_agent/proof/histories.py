@@ -116,7 +116,7 @@ def _edge(workflow: Workflow, step: Step) -> Edge:
 
 
 def _terms(workflow: Workflow, step: Step) -> Iterator[Term]:
-    """What happens by a step."""
+    """The terms that are true of a step."""
     if step.kind is StepKind.PARKED:
         yield Term(TermKind.OUTCOME, "parked")
     if step.kind is StepKind.CANCELLED:

@@ -27,7 +27,7 @@ from fsm_agent.proof.writes import Writes
 
 
 class Cover(StrEnum):
-    """What tours cover."""
+    """The things that tours are to cover."""
 
     STATES = "states"
     TRANSITIONS = "transitions"

@@ -168,7 +168,7 @@ def _piece(piece: Piece) -> list[Line]:
 
 
 def _quiet(label: Label) -> list[Line]:
-    """What is as before: the event and its guard."""
+    """The part of a label that is as before: the event and its guard."""
     look = _plain(_QUIET)
     guard = _text(f"[{label.guard}]", look, most=2) if label.guard else []
     return [*_text(label.event, look), *guard]

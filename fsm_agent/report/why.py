@@ -110,7 +110,7 @@ def _condition(machine: Machine, text: str, event: str, context: EvaluationConte
 
 
 def _values(names: Iterable[str], context: EvaluationContext) -> Iterator[tuple[str, Json]]:
-    """What an expression reads, by the names of fields."""
+    """The values that an expression reads, by the names of fields."""
     for name in sorted(names):
         root, _, field = name.partition(".")
         known = {"data": context.data, "event": context.facts}.get(root, {})

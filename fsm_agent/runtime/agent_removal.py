@@ -1,4 +1,4 @@
-"""What a runner can delete."""
+"""Deletion: the part of a runner that deletes agents and histories."""
 
 from __future__ import annotations
 

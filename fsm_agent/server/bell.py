@@ -6,7 +6,7 @@ import asyncio
 
 
 class Bell:
-    """What one who waits for changes listens to."""
+    """A bell to which somebody listens who waits for changes."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()

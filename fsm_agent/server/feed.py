@@ -145,5 +145,5 @@ class Feed:
 
 
 def _standing(head: Head) -> tuple[int, int, str, int, Problem | None]:
-    """What counts as a change if it differs."""
+    """The facts about an agent that count as a change if they differ."""
     return head.created_ms, head.version, head.status, head.attempts, head.problem

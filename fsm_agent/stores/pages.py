@@ -131,7 +131,7 @@ async def select(store: Listing, selection: Selection, *, newest: bool, limit: i
 
 
 def newest_order(head: Head) -> tuple[int, str]:
-    """What the newest agents are sorted by, in reverse."""
+    """The key by which the newest agents are sorted, in reverse."""
     return head.created_ms, head.id
 
 

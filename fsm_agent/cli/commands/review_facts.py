@@ -32,7 +32,7 @@ from fsm_agent.runtime.scripted.replayed_proof import ReplayedProof, prove_and_r
 
 
 class Wanted(NamedTuple):
-    """What is asked for."""
+    """The facts that are asked for."""
 
     base: str
     paths: Sequence[str]

@@ -92,7 +92,7 @@ def _declared(review: WorkflowReview, text: str) -> dict[str, str]:
 
 
 def _facts(shown: _Page) -> dict[str, Json]:
-    """What the script knows."""
+    """The facts for the script of the page."""
     difference, ids = shown.difference, shown.graph.ids
     properties = list(_properties(shown))
     return {

@@ -1,4 +1,4 @@
-"""What is wrong, as a page."""
+"""The page that tells a problem."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _MOST_VALUES: Final = 100
 
 
 class Change(NamedTuple):
-    """What changes at a place."""
+    """A change at one place."""
 
     #: without a leading slash
     pointer: str

@@ -52,7 +52,7 @@ _NAMED_ID: Final = "{id} IN (SELECT id FROM labels WHERE namespace = :namespace 
 
 
 def questions(workflow: str | None, after: str | None) -> str:
-    """The query for open questions, the most urgent first. To begin after a place, ``after`` is ``TEXT`` or ``BYTES``."""
+    """The query for open questions, the most urgent first; ``after`` is ``TEXT`` or ``BYTES`` if there is a place."""
     beyond = [f"(due_ms, created_ms, id) > (:due_ms, :created_ms, {after})"] if after else []
     return f"SELECT due_ms AS first, created_ms AS second, id {_asking(workflow, *beyond)} {_BY_URGENCY}"
 
