@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from fsm_agent.errors import StoreUnavailable
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.urls import open_store
 from tests.support.postgres_stores import with_store
@@ -236,6 +237,19 @@ def test_the_bell_is_let_in_like_the_pool_and_no_password_is_told(
         with_store(postgres.url("agents", user="bea:geheim"), hear_nothing)
     assert "refuses this user or password" in caplog.text
     assert "geheim" not in caplog.text
+
+
+def test_a_closed_store_is_not_listened_to(postgres_url: str) -> None:
+    async def use() -> None:
+        store, ear = open_store(postgres_url), Ear()
+        task = asyncio.create_task(store.listen(ear.heard))
+        await ear.wait()
+        await store.close()
+        for listen in (task, store.listen(ear.heard)):
+            with pytest.raises(StoreUnavailable, match="is closed already; open the store again"):
+                await listen
+
+    asyncio.run(use())
 
 
 def test_a_listener_that_breaks_ends_with_its_error(postgres: PostgresServer, postgres_url: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from fsm_agent.errors import StoreError, StoreUnavailable, StoreUrlInvalid
+from fsm_agent.stores import bell as server_bell
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis import bell
 from fsm_agent.stores.urls import open_store
@@ -130,7 +131,7 @@ def test_a_server_that_was_started_again_is_listened_to_again(
 def test_a_server_that_is_away_for_long_is_said_to_be_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bell, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(server_bell, "_FIRST_PAUSE_S", 0.001)
     calls = 0
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -65,6 +65,11 @@ class Silent(psycopg.OperationalError):
     """We hung up on a server that did not answer in time."""
 
 
+def closed(url: str) -> StoreUnavailable:
+    """What is told of a store that is used after its end."""
+    return StoreUnavailable(f"database {url} is closed already; open the store again")
+
+
 def connecting_error(error: psycopg.Error, url: str, password: str | None) -> StoreError:
     """What ``error`` means to somebody who could not connect to ``url``, in one sentence."""
     said = _one_line(error)

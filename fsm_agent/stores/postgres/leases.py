@@ -10,7 +10,7 @@ from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.stores.postgres import lease_statements, queries
 from fsm_agent.stores.postgres import parameters as values_of
-from fsm_agent.stores.postgres.bell import Bell, channel_of
+from fsm_agent.stores.postgres.bell import PostgresBell, channel_of
 from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.listing import PostgresListing
 from fsm_agent.stores.postgres.selections import array
@@ -21,7 +21,7 @@ from fsm_agent.stores.refusals import moved_on
 class PostgresLeases(PostgresListing):
     """The part of ``PostgresStore`` by which processes share the work."""
 
-    _bell: Bell
+    _bell: PostgresBell
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         return [told(row[0]) for row in await self._read(lease_statements.DUE, {"now_ms": now_ms, "limit": limit})]

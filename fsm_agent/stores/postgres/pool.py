@@ -22,7 +22,7 @@ from psycopg.pq import Conninfo
 from fsm_agent.domain.text import did_you_mean, shortened
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.postgres.connection import Row, Session
-from fsm_agent.stores.postgres.errors import Silent, connecting_error, is_lost, statement_error
+from fsm_agent.stores.postgres.errors import Silent, closed, connecting_error, is_lost, statement_error
 from fsm_agent.stores.postgres.schema import bring_up, is_current
 from fsm_agent.stores.urls import TORN, is_torn, without_password
 
@@ -182,7 +182,7 @@ class Pool:
     async def _wait_for_turn(self) -> None:
         url, size = self._address.url, self._address.pool_size
         if self._is_closed:
-            raise StoreUnavailable(f"database {url} is closed already; open the store again")
+            raise closed(url)
         try:
             async with asyncio.timeout(self._patience_ms / 1000):
                 await self._free.acquire()

@@ -22,7 +22,7 @@ from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
 from fsm_agent.stores.postgres import defects, effect_statements, index, queries, statements
 from fsm_agent.stores.postgres import parameters as values_of
-from fsm_agent.stores.postgres.bell import Bell, channel_of
+from fsm_agent.stores.postgres.bell import PostgresBell, channel_of
 from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.leases import PostgresLeases
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
@@ -50,7 +50,7 @@ class PostgresStore(PostgresLeases):
         self._server_clock = ServerClock(self._ask_time) if clock is None else None
         self._clock = SteadyClock(self._server_clock.read if self._server_clock else clock)
         self._pool = Pool(address, patience_ms=patience_ms)
-        self._bell = Bell(address, channel_of(namespace), patience_ms=patience_ms)
+        self._bell = PostgresBell(address, channel_of(namespace), patience_ms=patience_ms)
         self.max_connections = address.pool_size + 1
 
     @classmethod
@@ -214,6 +214,7 @@ class PostgresStore(PostgresLeases):
         return await index.reindex(self._write, self.namespace)
 
     async def close(self) -> None:
+        await self._bell.close()
         await self._pool.close()
 
     async def _swap(self, statement: bytes, row: Mapping[str, Any]) -> Sequence[Row]:

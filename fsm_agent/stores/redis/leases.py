@@ -11,7 +11,7 @@ from fsm_agent.domain.lease import Claimed, Lease, is_lapsed
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.stores.pages import PAGE
 from fsm_agent.stores.redis import index
-from fsm_agent.stores.redis.bell import Bell
+from fsm_agent.stores.redis.bell import RedisBell
 from fsm_agent.stores.redis.keys import bell_channel
 from fsm_agent.stores.redis.listing import RedisListing
 from fsm_agent.stores.redis.takes import Passed, Place, Wanted
@@ -23,7 +23,7 @@ _RENEWED: Final = 500
 class RedisLeases(RedisListing):
     """The part of ``RedisStore`` by which processes share the work."""
 
-    _bell: Bell
+    _bell: RedisBell
     _passed: Passed
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:

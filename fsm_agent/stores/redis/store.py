@@ -21,7 +21,7 @@ from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
 from fsm_agent.stores.redis import defects, reads, rows
 from fsm_agent.stores.redis.address import Address, address_of
-from fsm_agent.stores.redis.bell import Bell
+from fsm_agent.stores.redis.bell import RedisBell
 from fsm_agent.stores.redis.keys import agent_keys, bell_channel
 from fsm_agent.stores.redis.leases import RedisLeases
 from fsm_agent.stores.redis.server import Server
@@ -43,7 +43,7 @@ class RedisStore(RedisLeases):
         self.url = address.url
         self.namespace = namespace
         self._server = Server(address)
-        self._bell = Bell(address, bell_channel(namespace))
+        self._bell = RedisBell(address, bell_channel(namespace))
         self._passed = Passed()
         self._units = Units(namespace)
         self._server_clock = ServerClock(self._server_ms)
