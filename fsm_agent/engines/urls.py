@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from fsm_agent.data.arguments import check
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.engines.base import Engine
 from fsm_agent.errors import EngineUrlInvalid
-from fsm_agent.stores.urls import check_namespace, without_password
+from fsm_agent.stores.urls import Backend, check_namespace, without_password
 
 
 class FromUrl(Protocol):
@@ -18,20 +17,12 @@ class FromUrl(Protocol):
     def from_url(self, url: str, *, namespace: str) -> Engine: ...
 
 
-class Library(NamedTuple):
-    """A class of engines by name, and the extra that installs its library (``None``: it comes with fsm-agent)."""
-
-    module: str
-    engine: str
-    extra: str | None
-
-
 #: scheme -> engine
-ENGINES: Final[dict[str, Library]] = {
-    "local": Library("fsm_agent.engines.local", "LocalEngine", None),
-    "temporal": Library("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
-    "celery+redis": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
-    "celery+rediss": Library("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
+ENGINES: Final[dict[str, Backend]] = {
+    "local": Backend("fsm_agent.engines.local", "LocalEngine", None),
+    "temporal": Backend("fsm_agent.engines.temporal.engine", "TemporalEngine", "temporal"),
+    "celery+redis": Backend("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
+    "celery+rediss": Backend("fsm_agent.engines.celery.engine", "CeleryEngine", "celery"),
 }
 
 
@@ -50,18 +41,5 @@ def open_engine(url: str, *, namespace: str = "default") -> Engine:
             f"engine URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}"
         )
     check_namespace(namespace)
-    return _engine_class(scheme).from_url(url, namespace=namespace)
-
-
-def _engine_class(scheme: str) -> FromUrl:
-    library = ENGINES[scheme]
-    try:
-        module = import_module(library.module)
-    except ImportError as error:
-        if library.extra is None:
-            raise
-        raise EngineUrlInvalid(
-            f"a {scheme}:// engine needs a library that is not installed: pip install 'fsm-agent[{library.extra}]'"
-        ) from error
-    engine: FromUrl = getattr(module, library.engine)
-    return engine
+    kind: FromUrl = ENGINES[scheme].load(f"a {scheme}:// engine needs a library", EngineUrlInvalid)
+    return kind.from_url(url, namespace=namespace)

@@ -6,20 +6,30 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.data.arguments import check
 from fsm_agent.domain.text import did_you_mean, listed, shortened
-from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.errors import FsmAgentError, StoreUrlInvalid
 from fsm_agent.stores.base import Store
 
 
 class Backend(NamedTuple):
-    """A ``Store`` by name, and the extra that installs its driver (``None``: it comes with fsm-agent)."""
+    """A class by name, and the extra that installs the library behind it (``None``: it comes with fsm-agent)."""
 
     module: str
-    store: str
+    name: str
     extra: str | None
+
+    def load(self, needs: str, error: type[FsmAgentError]) -> Any:
+        """The class. Raises ``error``, which begins with what ``needs`` says, if its library is not installed."""
+        try:
+            module = import_module(self.module)
+        except ImportError as why:
+            if self.extra is None:
+                raise
+            raise error(f"{needs} that is not installed: pip install 'fsm-agent[{self.extra}]'") from why
+        return getattr(module, self.name)
 
 
 #: scheme -> backend
@@ -83,7 +93,8 @@ def open_store(
         raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
     check_namespace(namespace)
     seal = _sealing(keys, namespace) if keys else None
-    store = _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
+    kind: type[Store] = BACKENDS[scheme].load(f"a {scheme}:// store needs a driver", StoreUrlInvalid)
+    store = kind.from_url(rest, namespace=namespace, clock=clock)
     return seal(store) if seal else store
 
 
@@ -138,17 +149,3 @@ def is_torn(rest: str) -> bool:
 
 #: what ``is_torn`` is said to be
 TORN: Final = "an '@' stands behind its host: in a password write '/' as %2F, '?' as %3F, '#' as %23"
-
-
-def _store_class(scheme: str) -> type[Store]:
-    backend = BACKENDS[scheme]
-    try:
-        module = import_module(backend.module)
-    except ImportError as error:
-        if backend.extra is None:
-            raise
-        raise StoreUrlInvalid(
-            f"a {scheme}:// store needs a driver that is not installed: pip install 'fsm-agent[{backend.extra}]'"
-        ) from error
-    store: type[Store] = getattr(module, backend.store)
-    return store
