@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from benchmarks.matter import DATA
 from benchmarks.raw import DELTA
-from fsm_agent.server.serving import configuration, listen
+from fsm_agent.server.process import configuration, listen
 
 Row: TypeAlias = tuple[Any, ...]
 

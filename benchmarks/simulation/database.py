@@ -19,7 +19,7 @@ from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import Claimed, Lease
 from fsm_agent.domain.record import Commit, Committed, Creation, Page, Record
 from fsm_agent.errors import Conflict
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.stores.memory.store import MemoryStore
 
 CORES: Final = 8

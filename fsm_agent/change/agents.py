@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fsm_agent.change.matching import Renames
-from fsm_agent.change.quoting import quoted
+from fsm_agent.change.quotations import quoted
+from fsm_agent.change.state_matches import Renames
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow

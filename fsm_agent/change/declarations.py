@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fsm_agent.change.change import Change, ChangeKind, Level, both_keys, kind_between
-from fsm_agent.change.quoting import quoted, quoted_list, quoted_value
+from fsm_agent.change.quotations import quoted, quoted_list, quoted_value
 from fsm_agent.domain.json import Json, Schema, is_nullable, is_required, without_annotations
 from fsm_agent.domain.workflow import Workflow
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from fsm_agent.change.alignment import HandlerPair
 from fsm_agent.change.change import Change, ChangeKind, Level, both_keys
-from fsm_agent.change.quoting import quoted, quoted_list
+from fsm_agent.change.quotations import quoted, quoted_list
 from fsm_agent.change.transitions import Site
 from fsm_agent.domain.workflow import Workflow
 

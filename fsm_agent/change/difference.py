@@ -10,10 +10,10 @@ from fsm_agent.change.change import Change, Row, numbered
 from fsm_agent.change.declarations import declaration_changes
 from fsm_agent.change.descriptions import Descriptions
 from fsm_agent.change.examples import Decider
-from fsm_agent.change.matching import Renames, renames
 from fsm_agent.change.meaning import Meaning, Meanings
 from fsm_agent.change.properties import PropertyChange, Prove, property_changes, rule_rows
-from fsm_agent.change.renaming import renamed
+from fsm_agent.change.renamed_workflow import renamed
+from fsm_agent.change.state_matches import Renames, renames
 from fsm_agent.change.states import state_changes
 from fsm_agent.change.transitions import Site, Versions, sites, transition_changes
 from fsm_agent.domain.json import Json

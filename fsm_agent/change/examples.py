@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from fsm_agent.change.alignment import bare, unguarded
-from fsm_agent.change.quoting import quoted
+from fsm_agent.change.quotations import quoted
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Candidates, Transition
 from fsm_agent.domain.workflow import Workflow

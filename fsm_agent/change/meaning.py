@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fsm_agent.change.alignment import HandlerPair, all_bare
 from fsm_agent.change.examples import Comparison, Decider, Example
-from fsm_agent.change.quoting import quoted, quoted_list
+from fsm_agent.change.quotations import quoted, quoted_list
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Candidates
 from fsm_agent.domain.workflow import Workflow

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.change.change import Change, ChangeKind, Level, both_keys
-from fsm_agent.change.quoting import quoted
+from fsm_agent.change.quotations import quoted
 from fsm_agent.dialect.terms import TermInvalid
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Whenever, rule_text

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from fsm_agent.change.change import Change, ChangeKind, Level, both_keys, kind_between, new_key, old_key
-from fsm_agent.change.matching import Renames
-from fsm_agent.change.quoting import quoted, quoted_list, quoted_value
+from fsm_agent.change.quotations import quoted, quoted_list, quoted_value
+from fsm_agent.change.state_matches import Renames
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Ask, Retry, State
 from fsm_agent.domain.workflow import Workflow

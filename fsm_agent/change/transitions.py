@@ -10,7 +10,7 @@ from fsm_agent.change.alignment import HandlerPair, Pair, bare, handler_pairs, u
 from fsm_agent.change.change import Change, ChangeKind, Level
 from fsm_agent.change.examples import REFUSED, Comparison, Decider, Example
 from fsm_agent.change.meaning import Meanings
-from fsm_agent.change.quoting import quoted
+from fsm_agent.change.quotations import quoted
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Candidates, State, Transition
 from fsm_agent.domain.workflow import Workflow

@@ -19,7 +19,7 @@ from fsm_agent.render.difference_mermaid import to_mermaid
 from fsm_agent.render.difference_style import TONES
 from fsm_agent.render.dot import DOTS
 from fsm_agent.render.dot_page import DotPage, attributes, class_of, quoted, shape_of, tip
-from fsm_agent.render.folding import folded
+from fsm_agent.render.folded_union import folded
 from fsm_agent.render.graph import Cluster, Edge, Item, Node, NodeKind
 from fsm_agent.render.image import ImageFormat, render_image
 from fsm_agent.render.labels import ExitKind

@@ -14,8 +14,8 @@ from fsm_agent.domain.state import compact
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import MachineInvalid
 from fsm_agent.xstate.losses import Loss, shown
+from fsm_agent.xstate.name_table import NameTable
 from fsm_agent.xstate.names import allowed_field
-from fsm_agent.xstate.naming import Naming
 from fsm_agent.xstate.nodes import Node, Tree
 from fsm_agent.xstate.raised import RAISES
 from fsm_agent.xstate.redirects import Redirects
@@ -47,9 +47,9 @@ class Work(NamedTuple):
 class Reader:
     """Reads the parts of states, and gathers what they speak of."""
 
-    def __init__(self, tree: Tree, redirects: Redirects, naming: Naming) -> None:
+    def __init__(self, tree: Tree, redirects: Redirects, table: NameTable) -> None:
         self.losses: list[Loss] = []
-        self.naming = naming
+        self.table = table
         self.carried: list[Carried] = []
         #: name of a guard -> its field
         self.guards: dict[str, str] = {}
@@ -102,7 +102,7 @@ class Reader:
         return found
 
     def _event(self, written: str, wanted: str = "") -> str:
-        name = self.naming.event(written, wanted or written)
+        name = self.table.event(written, wanted or written)
         self._events[name] = None
         return name
 
@@ -146,7 +146,7 @@ class Reader:
             if not self._children(node):
                 return None  # nothing is left, and nothing entered
             goal = self._tree.initial(node)
-        owner, target = self.naming.path(node), self.naming.path(goal)
+        owner, target = self.table.path(node), self.table.path(goal)
         self.carried.append(Carried(place, owner, target, bool(body.get("reenter"))))
         return target
 

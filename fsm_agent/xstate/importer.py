@@ -14,7 +14,7 @@ from fsm_agent.errors import MachineInvalid, WorkflowInvalid
 from fsm_agent.xstate.domains import left_anew
 from fsm_agent.xstate.handlers import Carried, Reader
 from fsm_agent.xstate.losses import Loss, shown
-from fsm_agent.xstate.naming import Naming
+from fsm_agent.xstate.name_table import NameTable
 from fsm_agent.xstate.nodes import Node, Tree
 from fsm_agent.xstate.raised import rejoin_timers
 from fsm_agent.xstate.redirects import Redirects
@@ -77,7 +77,7 @@ def imported(machine: Json) -> Imported:
     """Raises ``MachineInvalid`` for what is no machine, or one of which nothing is left."""
     tree = Tree(machine)
     redirects = Redirects(tree)
-    reader = Reader(tree, redirects, Naming(tree, redirects))
+    reader = Reader(tree, redirects, NameTable(tree, redirects))
     writer = _Writer(tree, redirects, reader)
     document = writer.document()
     unlike = rejoin_timers(document)
@@ -85,8 +85,8 @@ def imported(machine: Json) -> Imported:
     if workflow is None:
         raise WorkflowInvalid(findings)
     kept = _kept_timers(workflow, reader.carried)
-    losses = (*reader.naming.losses, *redirects.losses, *writer.losses, *reader.losses, *unlike, *kept)
-    return Imported(to_document(workflow), workflow, tuple(dict.fromkeys(losses)), reader.naming.events, reader.guards)
+    losses = (*reader.table.losses, *redirects.losses, *writer.losses, *reader.losses, *unlike, *kept)
+    return Imported(to_document(workflow), workflow, tuple(dict.fromkeys(losses)), reader.table.events, reader.guards)
 
 
 class _Writer:
@@ -104,12 +104,12 @@ class _Writer:
             raise MachineInvalid("nothing is left of the machine: a workflow can have none of its states")
         on = self._reader.handlers(root)
         return compact(
-            workflow=self._reader.naming.machine,
+            workflow=self._reader.table.machine,
             version=self._version(root.body.get("version")),
             description=_text(root.body.get("description")),
             data={**data, **self._reader.flags()},
             events={event: {} for event in self._reader.events()},
-            initial=self._reader.naming.names[self._tree.initial(root)],
+            initial=self._reader.table.names[self._tree.initial(root)],
             on=on,
             states=states,
         )
@@ -117,7 +117,7 @@ class _Writer:
     def _states(self, node: Node) -> Iterator[tuple[str, dict[str, Json]]]:
         for child in node.children.values():
             if not self._redirects.is_left_out(child):
-                yield self._reader.naming.names[child], self._state(child)
+                yield self._reader.table.names[child], self._state(child)
 
     def _state(self, node: Node) -> dict[str, Json]:
         self._note(node, _STATE)
@@ -135,7 +135,7 @@ class _Writer:
             with_=work.arguments,
             after=self._reader.timers(node),
             on=_joined(work.handlers, self._reader.handlers(node)),
-            initial=self._reader.naming.names[self._tree.initial(node)] if states else None,
+            initial=self._reader.table.names[self._tree.initial(node)] if states else None,
             states=states,
         )
 
@@ -168,7 +168,7 @@ class _Writer:
                 self._lose(self._tree.root, "context", "it is no object: no data are declared")
             return found
         for name, value in context.items():
-            field = self._reader.naming.field(name, found)
+            field = self._reader.table.field(name, found)
             is_exact = not isinstance(value, int) or abs(value) < 2**53
             if not is_exact:
                 self._lose(self._tree.root, f"context.{name}", "so large an integer is not carried")

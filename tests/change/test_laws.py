@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fsm_agent.change.alignment import aligned
 from fsm_agent.change.change import Level
 from fsm_agent.change.difference import compare
-from fsm_agent.change.quoting import quoted
+from fsm_agent.change.quotations import quoted
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.state import Candidates, Handlers, State, Transition
 from fsm_agent.domain.workflow import Workflow

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from fsm_agent.domain.json import Json
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.testing.faults.store import FaultyStore
 
 T = TypeVar("T")

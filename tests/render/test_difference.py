@@ -18,7 +18,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import RenderFailed
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.render.difference import DIFFERENCE_FORMATS, draw_difference, picture
-from fsm_agent.render.folding import SMALL as SMALL_PICTURE
+from fsm_agent.render.folded_union import SMALL as SMALL_PICTURE
 from fsm_agent.render.graph import Cluster, Node, walk
 from fsm_agent.render.numbers import circled
 from fsm_agent.render.style import DARK

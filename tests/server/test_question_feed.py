@@ -20,7 +20,7 @@ from fsm_agent.server import question_feed
 from fsm_agent.server.inbox import Inbox
 from fsm_agent.server.question_feed import QuestionFeed
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.stores.pages import question_after
 from tests.support.runtime import on_loop, until
 from tests.support.servers.fsm_server import COUNTER

@@ -106,7 +106,7 @@ def serve(
 def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArguments) -> None:
     """Serve until a signal comes."""
     try:
-        import fsm_agent.server.serving  # noqa: F401 - is it there?
+        import fsm_agent.server.process  # noqa: F401 - is it there?
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("fsm_agent"):
             raise
@@ -196,9 +196,9 @@ async def _serve(
 ) -> None:
     from fsm_agent.server.api.endpoint import Gate
     from fsm_agent.server.app import application
+    from fsm_agent.server.process import address_of, listen, serve
     from fsm_agent.server.rates import RateLimit
     from fsm_agent.server.service import Service
-    from fsm_agent.server.serving import address_of, listen, serve
 
     if not arguments.drives:
         engine_of(settings)  # a URL that is wrong is told now, and not at the first wake-up

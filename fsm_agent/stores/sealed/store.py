@@ -28,7 +28,7 @@ from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.stores.sealed.cipher import Seal
 from fsm_agent.stores.sealed.fields import SealedFields
 

@@ -25,7 +25,7 @@ from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import Conflict
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.cache import Hot
 from fsm_agent.stores.tiered.due_stubs import recall_due

@@ -18,7 +18,7 @@ from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Refused, StoreError
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
 

@@ -26,9 +26,9 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.server.access import Access
 from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.app import application
+from fsm_agent.server.process import configuration, listen
 from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.service import Service
-from fsm_agent.server.serving import configuration, listen
 from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope, new_token
 from fsm_agent.stores.urls import open_store

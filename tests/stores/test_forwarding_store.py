@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.forwarding_store import ForwardingStore
 from fsm_agent.stores.listing import Listing
 from fsm_agent.stores.urls import open_store
 

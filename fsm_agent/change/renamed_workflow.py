@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from fsm_agent.change.matching import Renames
+from fsm_agent.change.state_matches import Renames
 from fsm_agent.dialect.terms import TermInvalid, TermKind, named
 from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Terms, Whenever
 from fsm_agent.domain.state import Candidates, Handlers, State, Transition

@@ -24,7 +24,7 @@ _LEAST: Final = 3
 def folded(union: Union) -> Union:
     """The same picture if it is small, else without what is far from any change."""
     states = sum(_count(item) for item in union.graph.items)
-    return union if states <= SMALL else _Folding(union).union()
+    return union if states <= SMALL else _Folder(union).union()
 
 
 def _count(item: Item) -> int:
@@ -38,7 +38,7 @@ def _is_start(item: Item) -> bool:
     return isinstance(item, Node) and item.kind is NodeKind.START
 
 
-class _Folding:
+class _Folder:
     def __init__(self, union: Union) -> None:
         self._union = union
         self._items = {item.id: item for item in walk(union.graph.items)}

@@ -16,7 +16,7 @@ from fsm_agent.xstate.redirects import Redirects
 _RESERVED: Final = BUILT_IN_EVENTS - HANDLED_BUILT_INS
 
 
-class Naming:
+class NameTable:
     """The names of one machine. ``losses`` says each that has changed."""
 
     def __init__(self, tree: Tree, redirects: Redirects) -> None:
