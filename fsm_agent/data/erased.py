@@ -76,6 +76,24 @@ def erased_whole(export: AgentExport, user: str, tally: Tally) -> AgentExport:
     )
 
 
+def with_erasure(export: AgentExport, now_ms: int, by: str | None) -> AgentExport:
+    """The erased agent with a step that says so. Whoever has read the agent before is overtaken by that step, so they
+    write nothing back of what they have read."""
+    head, extent = export.head, extent_of(export.steps) or Extent.PARTS
+    step = Step(
+        version=head.version + 1,
+        kind=StepKind.ERASED,
+        event="forget",
+        payload=marked({}, extent),
+        source=head.state,
+        target=head.state,
+        at_ms=max(now_ms, head.updated_ms),
+        by=by,
+    )
+    after = head._replace(version=step.version, updated_ms=step.at_ms)
+    return export._replace(head=after, steps=(*export.steps, step))
+
+
 def _unless(user: str, by: str | None) -> str | None:
     return None if by == user else by
 

@@ -149,6 +149,8 @@ class Happened(NamedTuple):
         match self.kind:
             case StepKind.REWOUND | StepKind.MIGRATED:
                 return f"{self.by or 'somebody'} {'rewound' if self.kind is StepKind.REWOUND else 'migrated'} the agent"
+            case StepKind.ERASED:
+                return f"{self.by or 'somebody'} erased words of a person"
             case StepKind.REFUSED:
                 what += ", which was refused"
             case StepKind.PARKED:

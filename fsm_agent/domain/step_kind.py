@@ -20,6 +20,8 @@ class StepKind(StrEnum):
     MIGRATED = "migrated"
     #: the action asks somebody, and waits in its state for the answer
     ASKED = "asked"
+    #: words of a person became tombstones, in the data and in the steps before
+    ERASED = "erased"
 
     @property
     def facts(self) -> "KindFacts":
@@ -63,5 +65,6 @@ STEP_KINDS: Final[Mapping[StepKind, KindFacts]] = MappingProxyType(
             9, "migrated from workflow version {from_version} to {to_version}", restores=True, asks=True
         ),
         StepKind.ASKED: KindFacts(10, "asked", asks=True),
+        StepKind.ERASED: KindFacts(11, "words erased", stays=True),
     }
 )

@@ -23,6 +23,8 @@ _LONGEST_PROMPT: Final = 120
 #: values that are named in one sentence
 _MOST_VALUES: Final = 4
 _FAILURES: Final = {"error": "failed", "timeout": "ran out of time"}
+#: what somebody has done by a step of a kind
+_DONE: Final = {StepKind.CREATED: "started it", StepKind.ERASED: "erased the words of a person"}
 _ENDS: Final = {
     Status.DONE: "It is done.",
     Status.FAILED: "It has failed.",
@@ -58,8 +60,8 @@ def narrative(past: Past, redaction: Redaction = NOTHING_HIDDEN) -> Iterator[Sen
 def _cause(step: Step, workflow: Workflow) -> str:
     who = step.by or "Somebody"
     match step.kind:
-        case StepKind.CREATED:
-            return f"{who} started it."
+        case StepKind.CREATED | StepKind.ERASED:
+            return f"{who} {_DONE[step.kind]}."
         case StepKind.EVENT:
             return _event(step, workflow.by_path.get(step.source or ""), who)
         case StepKind.REFUSED:
@@ -138,7 +140,7 @@ def _way(step: Step) -> str:
 def _arrival(step: Step, head: Head, workflow: Workflow, redaction: Redaction) -> str:
     """What the agent does after a step that has brought it somewhere, or that asks."""
     if head.status in ENDED:
-        return "" if step.kind is StepKind.CANCELLED else _ENDS[head.status]
+        return "" if step.kind in (StepKind.CANCELLED, StepKind.ERASED) else _ENDS[head.status]
     if head.asked is not None and step.asks:
         events = head.asked.events or _answers(workflow, head)
         prompt, people = redaction.quoted(head.asked.prompt), redaction.quoted(list(head.asked.to))

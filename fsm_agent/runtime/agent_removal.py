@@ -38,8 +38,8 @@ class Removal:
     async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> ErasureReport:
         """Forget a person: what is remembered of them, their agents, and their words in other agents.
 
-        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones. A
-        repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
+        An agent of theirs that has not ended is cancelled. Steps, states and times stay; words become tombstones, and a
+        last step says so. A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
         """
         check(whom=user)
         check_optional(by=by)

@@ -132,6 +132,12 @@ def test_a_cancelled_agent_and_a_rewound_one_are_told_by_whom(life: Life) -> Non
     ]
 
 
+def test_an_erasure_is_told_by_whom(life: Life) -> None:
+    life.runner.cancel("one", by="ana")
+    life.runner.forget("ana", by="eve")
+    assert life.told()[-2:] == ["It was cancelled.", "eve erased the words of a person."]
+
+
 @pytest.mark.parametrize("words", [["explain", "one"], ["explain", "one", "--json"]])
 def test_the_command_line_tells_it(shop: Shop, words: list[str]) -> None:
     shop.order("one")

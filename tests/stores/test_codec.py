@@ -160,6 +160,7 @@ def test_numbers_in_files_keep_their_meaning() -> None:
         "forked": 8,
         "migrated": 9,
         "asked": 10,
+        "erased": 11,
     }
     assert codec.step_row(step._replace(entered=3)).kind == 1 + 3 * 16
 

@@ -106,7 +106,7 @@ class Replay:
                     if self.entered(step)
                     else unpark(aggregate, event, exempt=False).head
                 )
-            case StepKind.REFUSED:
+            case StepKind.REFUSED | StepKind.ERASED:
                 return stay(aggregate, fired, unfolded=0)
             case StepKind.PARKED:
                 return park(aggregate, event, why_parked(step)).head

@@ -177,10 +177,10 @@ class _Audit:
 
 
 def _may_follow(status: Status, step: Step) -> bool:
-    """Whether an agent of this status can have taken such a step: one that has ended may only go back, and one that is
-    parked is helped by a person."""
+    """Whether an agent of this status can have taken such a step: one that has ended may only go back or be erased, and
+    one that is parked is helped by a person."""
     if status in ENDED:
-        return step.kind in (StepKind.REFUSED, StepKind.REWOUND)
+        return step.kind in (StepKind.REFUSED, StepKind.REWOUND, StepKind.ERASED)
     if status is Status.PARKED:
         return step.kind is not StepKind.PARKED and (step.kind is not StepKind.EVENT or step.event == "cancel")
     return step.kind is not StepKind.UNPARKED

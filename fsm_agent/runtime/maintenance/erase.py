@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from fsm_agent.data.erased import Tally, erased_messages, erased_whole
+from fsm_agent.data.erased import Tally, erased_messages, erased_whole, with_erasure
 from fsm_agent.domain.agent import CHILDREN, ENDED, Head, child_id
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
@@ -206,11 +206,17 @@ class Erasure:
         self, head: Head, change: Callable[[AgentExport], Awaitable[AgentExport | None]], tally: Tally
     ) -> str | None:
         """Store the agent that ``change`` returns, and count it. With ``is_dry``, only count."""
+        by = None if self._by == self._report.user else self._by
+
+        async def erase(export: AgentExport) -> AgentExport | None:
+            changed = await change(export)
+            return changed and with_erasure(changed, await self._store.now(), by)
+
         why: str | None = None
         if self._report.is_dry:
             await change(await self._store.dump(head.id))
         else:
-            why = await rewrite(self._store, head, change)
+            why = await rewrite(self._store, head, erase)
         if why is None:
             self._report.erased.update(tally)
         return why

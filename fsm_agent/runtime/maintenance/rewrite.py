@@ -1,6 +1,7 @@
 """Rewriting one agent: it is read completely, and replaced in one compare-and-set under a lease.
 
-Nobody else can write meanwhile, and earlier holders cannot write afterwards.
+Earlier holders cannot write afterwards. An event from outside may still be written on what was read before, as long as
+the version is the same: a change that must not be undone by it adds a step.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, p
 from fsm_agent.runtime.scripted.play import Play, play
 
 #: steps that the play makes by itself, or that leave nothing to be made
-_BY_THEMSELVES = frozenset({StepKind.CREATED, StepKind.ASKED, StepKind.REFUSED})
+_BY_THEMSELVES = frozenset({StepKind.CREATED, StepKind.ASKED, StepKind.REFUSED, StepKind.ERASED})
 
 
 class Lived(NamedTuple):
