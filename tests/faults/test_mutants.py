@@ -125,6 +125,12 @@ MUTANTS = {
         "",
         "tests/stores/test_tiered_takes.py::test_who_is_in_cold_and_due_is_brought_back_by_who_takes_it",
     ),
+    "who has read an agent before it was erased writes its words back": Mutant(
+        "runtime/maintenance/erase.py",
+        "changed and with_erasure(changed, await self._store.now(), by)",
+        "changed",
+        "tests/runtime/test_erase.py::test_nobody_writes_words_back_that_they_read_before_the_erasure",
+    ),
     "an agent is archived while the result of an effect may come": Mutant(
         "stores/tiered/transfer.py",
         " or any(entry.is_open for entry in export.effects)",
