@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from fsm_agent.data.sealed import MARK
 from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import State
@@ -88,8 +89,8 @@ def _event(step: Step, state: State | None, who: str) -> str:
 
 
 def _values(values: Mapping[str, Json]) -> str:
-    """`` (amount 175, by "ana")``, or nothing."""
-    told = [f"{name} {_short(value)}" for name, value in values.items()]
+    """`` (amount 175, by "ana")``, or nothing. That something is erased shows in the values."""
+    told = [f"{name} {_short(value)}" for name, value in values.items() if name != MARK]
     rest = f" and {len(told) - _MOST_VALUES} more" if len(told) > _MOST_VALUES else ""
     return f" ({', '.join(told[:_MOST_VALUES])}{rest})" if told else ""
 

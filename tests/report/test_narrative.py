@@ -136,6 +136,7 @@ def test_an_erasure_is_told_by_whom(life: Life) -> None:
     life.runner.cancel("one", by="ana")
     life.runner.forget("ana", by="eve")
     assert life.told()[-2:] == ["It was cancelled.", "eve erased the words of a person."]
+    assert '~ "erased in parts"' not in "".join(life.told())
 
 
 @pytest.mark.parametrize("words", [["explain", "one"], ["explain", "one", "--json"]])
