@@ -14,8 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fsm_agent import action
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.worker import Worker
 from tests.support.browser import inaccessible, quiet_page
 from tests.support.page_questions import REQUEST, ask, ask_at_once, sign_in
 from tests.support.servers.in_thread import Served, served
@@ -46,12 +48,25 @@ events:
       items: {type: object, properties: {name: {type: string, title: TITLE}}, additionalProperties: false}
       default: [{name: DEFAULT}]
   done: {}
+  all_done: {}
+workflows:
+  child:
+    workflow: child
+    version: 1
+    events: {done: {}}
+    initial: failing
+    states:
+      failing: {do: blow, on: {done: over, error: failed}}
+      over: {final: true}
+      failed: {final: true, outcome: failed}
 initial: asking
 states:
   asking:
     description: DESCRIPTION
     ask: {prompt: "{{ data.text }}", events: [told]}
-    on: {told: working}
+    on: {told: talking}
+  talking: {do: talk, on: {done: leading}}
+  leading: {do: workflow.run, with: {workflow: child, on_failure: continue}, on: {all_done: working}}
   working: {do: blow, on: {done: over}}
   over: {final: true}
 """
@@ -66,6 +81,14 @@ async def blow(ctx: Any) -> str:
     raise ValueError(LONG)
 
 
+@action
+def talk(ctx: Any) -> str:
+    ctx.conversation.append("user", LONG.replace("\x00", ""), by=NAME)
+    call = {"type": "tool_call", "id": "1", "name": "search", "arguments": {"q": HOSTILE.replace("\x00", "")}}
+    ctx.conversation.append("assistant", "", parts=[call])
+    return "done"
+
+
 def wild() -> Workflow:
     words = {"DESCRIPTION": LONG, "TITLE": HOSTILE, "DEFAULT": HOSTILE}
     text = WILD
@@ -77,7 +100,7 @@ def wild() -> Workflow:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("door")
-    with served(folder, workflows=(REQUEST, wild()), actions=[blow], has_tokens=True, drives=False) as one:
+    with served(folder, workflows=(REQUEST, wild()), actions=[blow, talk], has_tokens=True, drives=False) as one:
         one.secrets["me"] = one.token(NAME)
         runner = one.services["default"].runner
         workflow = one.services["default"].startable("wild")
@@ -89,6 +112,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 await runner.start(workflow, id=agent_id, data={"text": LONG}, user=NAME, labels=labels)
             payload = {"words": HOSTILE, "choice": "other"}
             await runner.answer(agent_id, payload, event="told", by=NAME)
+            while (await runner.get(agent_id)).status is not Status.PARKED:
+                await Worker(runner).run_once()
 
         one.run(live())
         ask(one, "plain")
@@ -110,6 +135,8 @@ PAGES: Final = {
     "agent that is parked": PARKED,
     "agent as it was": f"{PARKED}?at=1",
     "effects": f"{PARKED}?tab=effects",
+    "conversation": f"{PARKED}?tab=conversation",
+    "children": f"{PARKED}?tab=children",
     "step": f"{PARKED}/steps/2",
     "value": f"{PARKED}/value?of=agent&pointer=/data/text",
     "events to send": f"{ASKS}/send",
@@ -156,6 +183,17 @@ def test_a_page_is_sound_whatever_its_texts_say(
         assert reply.ok, reply.status
         expect(page.locator("main")).to_be_visible()
         is_sound(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("conversation", "window.hit"), ("children", "ValueError: <script>"), ("effects", "window.hit")]
+)
+def test_the_texts_of_an_agent_are_there(browser: Browser, door: Served, name: str, text: str) -> None:
+    """Otherwise, that they do nothing would say nothing."""
+    with quiet_page(browser) as page:
+        sign_in(page.context, door, door.secrets["me"])
+        page.goto(door.url + PAGES[name])
+        expect(page.locator("#panel")).to_contain_text(text)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
