@@ -70,6 +70,12 @@ class Commit(NamedTuple):
     user: UserRecord | None = None
 
     @property
+    def fence(self) -> int | None:
+        """The epoch that must be the stored one; ``None`` is any. With a snapshot somebody from outside is fenced, too:
+        by the epoch that they have seen, since a shortening raises it."""
+        return self.head.epoch if self.epoch is None and self.snapshot is not None else self.epoch
+
+    @property
     def is_plain(self) -> bool:
         """Whether it brings a head, a step and perhaps a snapshot, and nothing besides: then there is no key, event,
         message or effect to look after."""

@@ -82,7 +82,8 @@ class Store(Leases):
         """Append one step: head, history row, snapshot, key and queue change together.
 
         The step is taken only if the stored version is ``head.version - 1`` and, where ``commit.epoch`` is given,
-        the stored epoch is that one; where it is ``None`` the stored epoch goes up by one. Raises ``Conflict``
+        the stored epoch is that one; where it is ``None`` the stored epoch goes up by one, and with a snapshot it must
+        be ``head.epoch``: a snapshot counts on steps that a shortening may have deleted since. Raises ``Conflict``
         otherwise, if the key is taken, and if ``dequeue`` is not queued. The key of a dequeued event gets this
         version as its outcome. A ``commit.settlement`` records the result of an open effect or forgets it; raises
         ``Conflict`` if that effect is not open. What pins the agent (id, creation, and, unless the commit ``repins``,

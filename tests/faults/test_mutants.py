@@ -61,13 +61,13 @@ MUTANTS = {
     ),
     "no epoch check in memory": Mutant(
         "stores/memory/store.py",
-        "epoch is not None and epoch != kept.epoch",
+        "fence is not None and fence != kept.epoch",
         "False",
         f"{_MEMORY}::{_STALE_EPOCH}",
     ),
     "no epoch check in SQLite": Mutant(
         "stores/sqlite/commits.py",
-        "commit.epoch is not None and commit.epoch != now.epoch",
+        "commit.fence is not None and commit.fence != now.epoch",
         "False",
         f"{_SQLITE}::{_STALE_EPOCH}",
     ),
@@ -168,7 +168,7 @@ MUTANTS = {
         f"{_POSTGRES}::test_a_settlement_of_what_is_not_open_refuses_the_step",
     ),
     "no epoch check in Redis": Mutant(
-        "stores/redis/lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
+        "stores/redis/lua/commit.lua", " or (fence ~= '' and fence ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite/commits.py",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fsm_agent import sync
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.record import AgentExport, Origin
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Origin
 from fsm_agent.domain.retention import Retention, read_history
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.user import UserRecord
@@ -421,3 +421,35 @@ async def test_weights_add_up_and_the_heaviest_come_first() -> None:
 
 def test_history_rules_are_read_from_text_too() -> None:
     assert [read_history(text) for text in ("all", "since-snapshot", "3", 4)] == ["all", "since-snapshot", 3, 4]
+
+
+class Slow(MemoryStore):
+    """A store in which the first step with a snapshot takes its time from the decision to the write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_decided, self.may_be_written = asyncio.Event(), asyncio.Event()
+
+    async def commit(self, commit: Commit) -> Committed:
+        if commit.snapshot is not None and not self.is_decided.is_set():
+            self.is_decided.set()
+            await self.may_be_written.wait()
+        return await super().commit(commit)
+
+
+@on_loop
+async def test_a_step_that_was_decided_before_the_history_was_shortened_loses_nothing() -> None:
+    store, numbers = Slow(), list[int]()
+    async with Runner(store) as runner:
+        await runner.start(KEEPING, id="a")
+        while not store.is_decided.is_set():
+            numbers.append(len(numbers))
+            told = asyncio.create_task(runner.send("a", "told", {"n": numbers[-1], "text": "x" * 300}))
+            deciding = asyncio.create_task(store.is_decided.wait())
+            await asyncio.wait((told, deciding), return_when=asyncio.FIRST_COMPLETED)
+            deciding.cancel()
+        assert (await purge(store, Retention.read({"history": 1}))).shortened["a"] > 1
+        store.may_be_written.set()
+        await told
+        assert (await runner.get("a")).data["log"] == numbers
+        assert (await runner.replay("a")).is_verified

@@ -155,7 +155,7 @@ async def perform_on(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
 def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
     version = seen.version + 1 + what["near"]
     served = {"user": seen.user, "labels": seen.labels}
-    commit = a_commit(version, delta=what["delta"], head={"id": seen.id, **what["head"], **served})
+    commit = a_commit(version, delta=what["delta"], head={"id": seen.id, "epoch": seen.epoch, **what["head"], **served})
     return commit._replace(
         epoch=None if what["epoch"] is None else seen.epoch + what["epoch"],
         snapshot=Snapshot(version, {"log": []}, {"log": max(1, version - 3)}) if what["is_snapshot"] else None,

@@ -94,9 +94,9 @@ class MemoryStore(MemoryLeases):
         return check_record(record, PLACE, queue=PLACE, forgotten=kept.forgotten)
 
     async def commit(self, commit: Commit) -> Committed:
-        head, epoch = commit.head, commit.epoch
+        head, fence = commit.head, commit.fence
         kept, stands_on = self._kept(head.id), head.version - 1
-        if kept.written.version != stands_on or (epoch is not None and epoch != kept.epoch):
+        if kept.written.version != stands_on or (fence is not None and fence != kept.epoch):
             raise moved_on(head.id, stands_on, kept.written.version)
         if commit.is_plain:
             kept.take(commit, brings_more=False)

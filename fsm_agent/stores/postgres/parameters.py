@@ -30,7 +30,7 @@ def commit_values(commit: Commit) -> Values:
     head = commit.head
     values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0")
     values |= waking(head, is_held=commit.lease is not None)
-    values |= {"id": kept(head.id), "epoch": commit.epoch}
+    values |= {"id": kept(head.id), "epoch": commit.fence}
     if head.asked is not None and asks(head, None):
         values |= question_values(head)
     if commit.snapshot is not None:

@@ -180,7 +180,7 @@ _DECIDE: Final = """
 def _standing(shape: CommitShape) -> str:
     """What must be true of the head for the step to be taken."""
     conditions = [ONE, "head.version = %(version)s::bigint - 1"]
-    if shape.is_fenced:
+    if shape.is_fenced or shape.has_snapshot:
         conditions.append("head.epoch = %(epoch)s::bigint")
     if not shape.addresses:
         conditions.append(f"NOT {index_statements.ASKS_SEVERAL}")

@@ -227,9 +227,9 @@ class PostgresStore(PostgresLeases):
     async def _refuse_step(self, commit: Commit) -> NoReturn:
         head, stands_on = commit.head, commit.head.version - 1
         version, epoch = await self._one(queries.STANDING, head.id)
-        if commit.repins and version == stands_on and commit.epoch in {None, epoch}:
+        if commit.repins and version == stands_on and commit.fence in {None, epoch}:
             await self.load_workflow(head.definition)
-        if commit.user is not None and version == stands_on and commit.epoch in {None, epoch}:
+        if commit.user is not None and version == stands_on and commit.fence in {None, epoch}:
             known = await self.user(commit.user.name)
             if known.version != commit.user.version - 1:
                 raise UserConflict(known.name, commit.user.version - 1, known.version)

@@ -58,7 +58,7 @@ class Units:
         facts = (
             head.id,
             str(head.version - 1),
-            "" if commit.epoch is None else str(commit.epoch),
+            _fence_text(commit),
             str(moving.version),
             str(moving.status),
             rows.wake_text(head),
@@ -172,6 +172,12 @@ def _more(commit: Commit) -> tuple[str, ...]:
         rows.pin_text(head) if commit.repins else "",
         head.definition if commit.repins else "",
     )
+
+
+def _fence_text(commit: Commit) -> str:
+    """The epoch that must be the stored one, if any; ``~`` in front of it, or alone, says that the epoch goes up."""
+    fence = "" if commit.fence is None else str(commit.fence)
+    return f"~{fence}" if commit.epoch is None else fence
 
 
 def _seen(head: Head) -> tuple[str, str, str]:

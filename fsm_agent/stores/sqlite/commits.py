@@ -101,7 +101,7 @@ def _encoded(commit: Commit) -> _Encoded:
 def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
     """The short road; ``None``, and nothing is written, if the agent is not as whoever commits has seen it.
 
-    Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
+    Somebody from outside may have seen another epoch than holds by now. Whether that matters is for ``_whole`` to say.
     """
     head, _, driver_epoch, held = commit[:4]
     moving, due_ms, lease, row, snapshot_row, asks = encoded
@@ -140,7 +140,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
 
     def take_step(db: Connection) -> Committed:
         now = standing(db, namespace, head.id)
-        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
+        is_fenced = commit.fence is not None and commit.fence != now.epoch
         is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
         if now.version != stands_on or is_fenced or is_settled or is_used(db, now.agent, commit.key):
             raise moved_on(head.id, stands_on, now.version)

@@ -8,7 +8,7 @@ import pytest
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.record import Committed, Snapshot
+from fsm_agent.domain.record import Committed, Origin, Snapshot
 from fsm_agent.domain.step import Delta, KeyOutcome
 from fsm_agent.errors import Conflict
 from fsm_agent.stores.base import Store
@@ -154,6 +154,25 @@ class SteppingContract(Bench):
         assert record.snapshot == snapshot
         assert [step.version for step in record.tail] == [2, 3, 4, 5, 7]
         assert data_of(record) == {"log": [0, 2, 3, 4, 5], "late": [4, 5, 7], "n": 6, "deep": {"list": [2, 3, 4, 5]}}
+
+    @in_loop
+    async def test_a_snapshot_from_outside_is_refused_if_the_history_was_shortened_meanwhile(
+        self, store: Store
+    ) -> None:
+        """It may count on steps that are gone."""
+        await store.create(a_creation(delta=Delta({"log": []})))
+        await store.commit(a_commit(2, delta=Delta(append={"log": [2]})))
+        seen = await store.load(ID)
+        await store.shorten(seen.head, Origin(seen.head, data_of(seen)))
+        late = a_commit(3, epoch=None, head={"epoch": seen.head.epoch}, delta=Delta(append={"log": [3]}))
+        late = late._replace(snapshot=Snapshot(2, {"log": []}, {"log": 1}))
+        with pytest.raises(Conflict):
+            await store.commit(late)
+        await store.commit(late._replace(snapshot=None))
+        head = {"epoch": (await store.head(ID)).epoch}
+        await store.commit(a_commit(4, epoch=None, head=head, snapshot=Snapshot(3, {"log": [2]}, {"log": 2})))
+        record = await store.load(ID)
+        assert (data_of(record), record.head.epoch) == ({"log": [2, 3]}, head["epoch"] + 1)
 
     @in_loop
     async def test_appended_items_before_the_last_base_are_not_read_again(self, store: Store) -> None:

@@ -117,7 +117,9 @@ async def _adopt(store: Store) -> None:
 
 _SETTLED: Final = Settlement(an_effect().key, was_done=True, result=7)
 #: a step that touches all that a step can touch
-_STEP: Final = a_commit(3, head={"workflow": REFUND}, epoch=None, dequeue=1, key="other", settlement=_SETTLED)
+_STEP: Final = a_commit(
+    3, head={"workflow": REFUND, "epoch": 1}, epoch=None, dequeue=1, key="other", settlement=_SETTLED
+)
 _ENDED: Final = an_effect(ended_ms=NEW_YEAR_MS + 1, result=7)
 
 #: verbs that change something, each with what it is tried with

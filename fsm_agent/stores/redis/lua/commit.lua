@@ -7,12 +7,15 @@ local id, stands_on, epoch, version, status, wake, lease, moving, row, asks = un
 local key, outcome, number, data, settled, ended, pin, definition = unpack(ARGV, 11, 18)
 local user, seen, remembered = unpack(ARGV, 19, 21)
 
+-- From outside: ~ and, if one is given, the epoch that must be the stored one. Else that epoch alone.
+local raises, fence = string.match(epoch, '^(~?)(%d*)$')
+
 local now = standing(head)
 if not now then
   return {'unknown'}
 end
 local moved = {'moved', now.version}
-if now.version ~= stands_on or (epoch ~= '' and epoch ~= now.epoch) then
+if now.version ~= stands_on or (fence ~= '' and fence ~= now.epoch) then
   return moved
 end
 if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
@@ -57,7 +60,7 @@ if key then
 end
 
 local after = {version = version, epoch = now.epoch, status = status, wake = wake, queued = now.queued}
-if epoch == '' then
+if raises == '~' then
   redis.call('HINCRBY', head, 'epoch', 1)
   after.epoch = redis.call('HGET', head, 'epoch')
 end
