@@ -126,7 +126,7 @@ class Space:
         agent, head = self.find(commit.head.id), commit.head
         is_late = (
             head.version != agent.head.version + 1
-            or commit.epoch not in (None, agent.head.epoch)
+            or commit.fence not in (None, agent.head.epoch)
             or commit.key in agent.keys
             or (commit.dequeue is not None and commit.dequeue not in agent.queue)
             or (commit.settlement and not self._is_open(agent, commit.settlement.key))

@@ -179,13 +179,14 @@ class StoreMachine(RuleBasedStateMachine):
         workflow = REFUND if more["repins"] == 1 else ORDER
         own = said.get("own", ())
         talk = now.talk.grown(len(own))
-        made = a_head(agent, version, workflow=workflow, created_ms=now.created_ms, talk=talk, **head)
+        seen = now.epoch + near[1]
+        made = a_head(agent, version, workflow=workflow, created_ms=now.created_ms, talk=talk, epoch=seen, **head)
         if more["repins"] == 2:
             made = made._replace(definition="unknown")
         commit = Commit(
             made,
             a_step(version, delta, said=len(own), usage=made.usage),
-            None if outside else now.epoch + near[1],
+            None if outside else seen,
             lease,
             self._snapshot(space, agent) if more["snapshot"] else None,
             self._queued(space, agent, more["dequeue"]),
