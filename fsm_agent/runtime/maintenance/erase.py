@@ -44,17 +44,7 @@ Changed = TypeVar("Changed", AgentExport, "AgentExport | None")
 logger = logging.getLogger("fsm_agent")
 
 #: what is counted, in the order of the report
-KINDS: Final = (
-    "agents",
-    "cancelled",
-    "others",
-    "steps",
-    "events",
-    "questions",
-    "effects",
-    "messages",
-    "memory",
-)
+KINDS: Final = ("agents", "cancelled", "others", "steps", "events", "questions", "effects", "messages", "memory")
 _TRIES: Final = 20
 _PAGE: Final = 500
 

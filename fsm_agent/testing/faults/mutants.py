@@ -71,7 +71,7 @@ MUTANTS: Final = {
         "a writer that lost its lease may go on writing",
         "single writer",
         (
-            Change(_COMMITS, "commit.epoch is not None and commit.epoch != now.epoch", "False"),
+            Change(_COMMITS, "commit.fence is not None and commit.fence != now.epoch", "False"),
             Change(_COMMITS, " AND epoch = ? AND", " AND (epoch = ? OR TRUE) AND"),
         ),
         faults=("freeze", "hand_over", "hand_over", "hand_over"),
